@@ -1,0 +1,62 @@
+#include "client/common_flags.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <string>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+
+ABSL_FLAG(std::string, server, "127.0.0.1:50051",
+          "Where the server listens: host:port or unix:/path/to/socket.");
+ABSL_FLAG(absl::Duration, timeout, absl::Seconds(10),
+          "What a call may take, such as 500ms or 1m. Positive and finite.");
+ABSL_FLAG(std::string, format, "table", "How to print: table, for people, or json.");
+
+namespace boltzmann::client {
+
+std::vector<std::string_view> ConnectionFlags() { return {"server", "timeout"}; }
+
+std::vector<std::string_view> FormatFlags() { return {"format"}; }
+
+std::vector<std::string_view> Joined(const std::vector<std::vector<std::string_view>>& lists) {
+  std::vector<std::string_view> joined;
+  for (const auto& list : lists) joined.insert(joined.end(), list.begin(), list.end());
+  return joined;
+}
+
+absl::StatusOr<Client> ClientFromFlags() {
+  ClientOptions options;
+  options.target = absl::GetFlag(FLAGS_server);
+  options.timeout = absl::GetFlag(FLAGS_timeout);
+  absl::StatusOr<Client> client = Client::Create(options);
+  if (!client.ok()) return Misuse(std::string(client.status().message()));
+  return client;
+}
+
+absl::Status CallError(const absl::Status& status) {
+  return absl::Status(
+      status.code(), absl::StrCat("the call to ", absl::GetFlag(FLAGS_server), " failed: ",
+                                  absl::StatusCodeToString(status.code()), ": ", status.message()));
+}
+
+absl::StatusOr<bool> JsonFromFlags() {
+  const std::string format = absl::GetFlag(FLAGS_format);
+  if (format == "json") return true;
+  if (format == "table") return false;
+  return Misuse("--format: '" + format + "' is not allowed: give table or json");
+}
+
+void PrintJson(const google::protobuf::Message& message, std::ostream& out) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.always_print_primitive_fields = true;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  // Fails only for messages with an Any or a Timestamp, which ours do not have.
+  const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
+  out << (status.ok() ? json : status.ToString() + "\n");
+}
+
+}  // namespace boltzmann::client

@@ -1,0 +1,151 @@
+// `boltzmann generate`: text from a small language model, sampled by the server word by word.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/command.h"
+#include "client/common_flags.h"
+#include "client/corpus.h"
+#include "client/generator.h"
+#include "client/ngram_model.h"
+#include "client/sampling_flags.h"
+#include "client/tokenizer.h"
+
+ABSL_FLAG(std::vector<std::string>, corpus, {},
+          "The files to learn from, separated by commas or spaces. Unset means the licence texts "
+          "in /usr/share/common-licenses.");
+ABSL_FLAG(std::string, prompt, "", "The text to continue. Empty means the start of a paragraph.");
+ABSL_FLAG(uint32_t, tokens, 100, "How many tokens to generate: an integer >= 1.");
+ABSL_FLAG(uint32_t, batch, 1,
+          "How many texts to generate side by side, in one call a step: an integer >= 1.");
+
+namespace boltzmann::client {
+namespace {
+
+absl::Status CheckFlags(const std::vector<std::string>& arguments) {
+  if (!arguments.empty() && absl::GetFlag(FLAGS_corpus).empty()) {
+    return Misuse("`generate` takes no argument without --corpus: '" + arguments[0] + "'");
+  }
+  if (absl::GetFlag(FLAGS_tokens) == 0)
+    return Misuse("--tokens: 0 is not allowed: give at least 1");
+  if (absl::GetFlag(FLAGS_batch) == 0) return Misuse("--batch: 0 is not allowed: give at least 1");
+  return absl::OkStatus();
+}
+
+// The files of --corpus, and those that a shell's pattern left after it.
+absl::StatusOr<std::vector<std::string>> CorpusPaths(const std::vector<std::string>& arguments) {
+  std::vector<std::string> paths = absl::GetFlag(FLAGS_corpus);
+  if (paths.empty()) {
+    auto licences = FilesIn(kLicenceDirectory);
+    if (licences.ok()) return licences;
+    return absl::Status(licences.status().code(),
+                        absl::StrCat(licences.status().message(), ": give a text with --corpus"));
+  }
+  paths.insert(paths.end(), arguments.begin(), arguments.end());
+  return paths;
+}
+
+absl::StatusOr<NgramModel> ModelFromFlags(const std::vector<std::string>& arguments,
+                                          std::ostream& remarks) {
+  const auto paths = CorpusPaths(arguments);
+  if (!paths.ok()) return paths.status();
+  const auto tokens = ReadCorpus(*paths);
+  if (!tokens.ok()) return tokens.status();
+  NgramModel model(*tokens);
+  remarks << "learnt from " << paths->size() << (paths->size() == 1 ? " file, " : " files, ")
+          << tokens->size() << " tokens, " << model.vocab_size() << " of them different\n";
+  return model;
+}
+
+// The sequence that --prompt begins. A paragraph break stands before it, as in the corpus.
+Sequence StartFromFlags(const NgramModel& model, std::ostream& remarks) {
+  Sequence start;
+  start.tokens.push_back(*model.Find(std::string(kParagraphBreak)));
+  const std::string prompt = absl::GetFlag(FLAGS_prompt);
+  start.text = std::string(absl::StripTrailingAsciiWhitespace(prompt));
+  const std::vector<std::string> words = Tokenize(prompt);
+  if (!words.empty() && words.back() == kParagraphBreak) start.text += kParagraphBreak;
+  std::vector<std::string> unknown;
+  for (const std::string& word : words) {
+    start.detokenizer.Append(word);
+    const std::optional<int32_t> id = model.Find(word);
+    id ? start.tokens.push_back(*id) : unknown.push_back(word);
+  }
+  if (!unknown.empty()) {
+    remarks << "not in the corpus, so skipped as context: " << absl::StrJoin(unknown, " ") << '\n';
+  }
+  return start;
+}
+
+bool SeedIsGiven() { return RowStateFromFlags(0).has_seed(); }
+
+std::vector<Sequence> SequencesFromFlags(const Sequence& start) {
+  std::vector<Sequence> sequences(absl::GetFlag(FLAGS_batch), start);
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    sequences[i].state = RowStateFromFlags(static_cast<uint32_t>(i));
+  }
+  return sequences;
+}
+
+void PrintTexts(const std::vector<Sequence>& sequences, std::ostream& out) {
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    out << "--- " << i << ": seed " << sequences[i].state.seed() << " ---\n"
+        << sequences[i].text << "\n\n";
+  }
+}
+
+// How to get the same texts again, if the server picked the seeds.
+void PrintSeeds(const std::vector<Sequence>& sequences, std::ostream& remarks) {
+  for (const Sequence& sequence : sequences) {
+    remarks << "the server picked the seed: --seed " << sequence.state.seed()
+            << (sequences.size() > 1 ? " --batch 1" : "") << " writes this text again\n";
+  }
+}
+
+absl::Status RunGenerate(const std::vector<std::string>& arguments, Console& console) {
+  if (absl::Status status = CheckFlags(arguments); !status.ok()) return status;
+  const absl::StatusOr<Client> client = ClientFromFlags();
+  if (!client.ok()) return client.status();
+  const absl::StatusOr<NgramModel> model = ModelFromFlags(arguments, console.err);
+  if (!model.ok()) return model.status();
+  const Sequence start = StartFromFlags(*model, console.err);
+  const bool alone = absl::GetFlag(FLAGS_batch) == 1;
+  if (alone) console.out << start.text << std::flush;
+
+  Generator generator(*client, *model, SamplingParamsFromFlags(), SequencesFromFlags(start),
+                      alone ? &console.out : nullptr);
+  const absl::Status status = generator.Run(absl::GetFlag(FLAGS_tokens));
+  const std::vector<Sequence>& sequences = generator.sequences();
+  if (alone) console.out << std::endl;
+  if (sequences[0].text != start.text) {
+    if (!alone) PrintTexts(sequences, console.out);
+    if (!SeedIsGiven()) PrintSeeds(sequences, console.err);
+  }
+  return status.ok() ? status : CallError(status);
+}
+
+}  // namespace
+
+const Command& GenerateCommand() {
+  static const Command command = {
+      "generate",
+      "Write text with a small language model and the server.",
+      "generate [--corpus FILE...] [--prompt TEXT] [flags]",
+      "  boltzmann generate --prompt 'The program' --temperature .8 --top_p .95 --seed 7\n"
+      "  boltzmann generate --corpus *.txt --temperature 0 --tokens 50 --batch 8\n",
+      Joined({{"corpus", "prompt", "tokens", "batch"},
+              SamplingParamsFlags(),
+              SeedFlags(),
+              ConnectionFlags()}),
+      RunGenerate,
+  };
+  return command;
+}
+
+}  // namespace boltzmann::client

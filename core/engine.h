@@ -1,0 +1,60 @@
+// The multithreaded sampler.
+#ifndef BOLTZMANN_CORE_ENGINE_H_
+#define BOLTZMANN_CORE_ENGINE_H_
+
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "core/batch.h"
+
+namespace boltzmann::core {
+
+struct EngineOptions {
+  // Threads that compute. 0 means one for each processor that this process may
+  // use. Raise it never; lower it to leave processors to the inference server.
+  int worker_count = 0;
+};
+
+// Samples batches on a fixed pool of workers. The rows of a batch are shared out
+// over the workers; where a batch has fewer rows than there are workers, so are the
+// blocks of a large row. Results depend on none of it.
+//
+// Thread-safe: any thread may start batches. Batches are begun in the order in
+// which they were started.
+class Engine {
+ public:
+  // Called once, on a worker, when a batch has ended: OK if every row has its
+  // result, DEADLINE_EXCEEDED or CANCELLED if rows were dropped. Must not block.
+  using Done = std::function<void(absl::Status)>;
+
+  explicit Engine(const EngineOptions& options = {});
+
+  // Waits for the batches that were started.
+  ~Engine();
+
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  int worker_count() const;
+
+  // The instruction set that rows are computed with.
+  std::string_view instruction_set() const;
+
+  // Starts sampling and returns. Allocates room for the results; after that
+  // nothing is allocated for a row once the workers have met its like.
+  // REQUIRES: every row is valid, by Validate; `batch` outlives the call of `done`.
+  void Start(Batch& batch, Done done);
+
+  // Samples and waits. Must not be called from `done`.
+  absl::Status Sample(Batch& batch);
+
+ private:
+  class Workers;
+  std::unique_ptr<Workers> workers_;
+};
+
+}  // namespace boltzmann::core
+
+#endif  // BOLTZMANN_CORE_ENGINE_H_

@@ -1,0 +1,71 @@
+// A fixed set of threads that share out numbered items of work.
+#ifndef BOLTZMANN_CORE_WORKER_POOL_H_
+#define BOLTZMANN_CORE_WORKER_POOL_H_
+
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "core/mutex.h"
+
+namespace boltzmann::core {
+
+// Items 0 .. count - 1 of one kind. A job is handed to a pool once.
+class Job {
+ public:
+  using Run = std::function<void(int worker, int item)>;
+  using Done = std::function<void()>;
+
+  // `run` is called once for each item, by several workers at once. `done`, if there is
+  // one, is called after the last has returned, by the worker that ran it; the pool does
+  // not touch the job from then on, so `done` may destroy it.
+  // REQUIRES: count >= 1.
+  Job(int count, Run run, Done done = nullptr)
+      : count_(count), unfinished_(count), run_(std::move(run)), done_(std::move(done)) {}
+
+ private:
+  friend class WorkerPool;
+  const int count_;
+  int next_ = 0;    // the first item that nobody has claimed; guarded by the pool's mutex
+  int unfinished_;  // items that have not returned; guarded by the pool's mutex
+  const Run run_;
+  Done done_;
+};
+
+// Thread-safe. Jobs are begun in the order in which they were started.
+class WorkerPool {
+ public:
+  // Starts `worker_count` threads, numbered from 0. REQUIRES: worker_count >= 1.
+  explicit WorkerPool(int worker_count);
+
+  // Waits for the jobs that were started.
+  ~WorkerPool();
+
+  int worker_count() const { return static_cast<int>(threads_.size()); }
+
+  // Hands the job to the workers and returns. It must live until it is done.
+  void Start(Job& job);
+
+  // For a worker that is running an item: runs the job's items itself, with whatever
+  // workers are free, ahead of jobs that wait; returns when all are finished.
+  void RunWithin(int worker, Job& job);
+
+ private:
+  void Work(int worker);
+  // Claims an item of the job, and takes the job off the queue with its last one.
+  int Claim(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Runs one item with the mutex released. Returns whether it was the last to finish.
+  bool RunItem(int worker, Job& job, int item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  Mutex mutex_;
+  Condition work_or_stop_;
+  Condition finished_;                               // a job run within another may have finished
+  std::vector<Job*> queue_ ABSL_GUARDED_BY(mutex_);  // jobs with unclaimed items
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace boltzmann::core
+
+#endif  // BOLTZMANN_CORE_WORKER_POOL_H_

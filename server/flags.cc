@@ -1,0 +1,180 @@
+#include "server/flags.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/flags/usage_config.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+
+ABSL_FLAG(
+    std::string, listen, "127.0.0.1:50051",
+    "Where to listen: HOST:PORT (port 0: one that is free) or unix:PATH, several by commas or "
+    "by repeating the flag. Beyond loopback, anybody who reaches the port can call.");
+ABSL_FLAG(std::string, unix_socket_mode, "0755",
+          "Permissions of Unix sockets, in octal. To connect, a user must be allowed to write.");
+ABSL_FLAG(int32_t, workers, 0, "Threads that sample. 0: one for each processor.");
+ABSL_FLAG(int32_t, max_message_bytes, boltzmann::server::Limits().max_message_bytes,
+          "The largest request, in bytes.");
+ABSL_FLAG(uint32_t, max_row_count, boltzmann::server::Limits().max_row_count,
+          "The most rows in one call.");
+ABSL_FLAG(uint32_t, max_vocab_size, boltzmann::server::Limits().max_vocab_size,
+          "The most logits in one row.");
+ABSL_FLAG(uint32_t, max_rows_in_flight, boltzmann::server::Limits().max_rows_in_flight,
+          "The most rows, of all calls, that wait or are computed.");
+ABSL_FLAG(uint64_t, max_listed_tokens, boltzmann::server::Limits().max_listed_tokens,
+          "The most tokens that one reply may list.");
+ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(20),
+          "After SIGTERM, how long running calls may take to finish. Keep it below the time your "
+          "orchestrator grants.");
+ABSL_FLAG(std::string, log_level, "info", "trace, debug, info, warning, error or off.");
+
+namespace boltzmann::server {
+namespace {
+
+constexpr const char* kNames[] = {"listen",
+                                  "unix_socket_mode",
+                                  "workers",
+                                  "max_message_bytes",
+                                  "max_row_count",
+                                  "max_vocab_size",
+                                  "max_rows_in_flight",
+                                  "max_listed_tokens",
+                                  "drain_timeout",
+                                  "log_level"};
+
+// The arguments --name=VALUE for the variables BOLTZMANN_NAME that are set.
+std::vector<std::string> EnvironmentArguments() {
+  std::vector<std::string> arguments;
+  for (const char* name : kNames) {
+    const std::string variable = absl::StrCat("BOLTZMANN_", absl::AsciiStrToUpper(name));
+    if (const char* value = std::getenv(variable.c_str())) {
+      arguments.push_back(absl::StrCat("--", name, "=", value));
+    }
+  }
+  return arguments;
+}
+
+// The arguments with every --listen joined into one, at the end: the flag library would
+// let the last one win without a word.
+std::vector<std::string> JoinListens(int argc, char** argv) {
+  std::vector<std::string> arguments;
+  std::vector<std::string> listens;
+  for (int i = 1; i < argc; ++i) {
+    absl::string_view argument = argv[i];
+    if ((argument == "--listen" || argument == "-listen") && i + 1 < argc) {
+      listens.push_back(argv[++i]);
+    } else if (absl::ConsumePrefix(&argument, "--listen=") ||
+               absl::ConsumePrefix(&argument, "-listen=")) {
+      listens.push_back(std::string(argument));
+    } else {
+      arguments.push_back(std::string(argument));
+    }
+  }
+  if (!listens.empty()) arguments.push_back("--listen=" + absl::StrJoin(listens, ","));
+  return arguments;
+}
+
+void Configure() {
+  absl::SetProgramUsageMessage(
+      "turns logits into tokens, over gRPC.\n\n"
+      "Every flag may also be given as an environment variable, BOLTZMANN_<FLAG> in capitals, "
+      "or in a file, by --flagfile=FILE.");
+  absl::FlagsUsageConfig config;
+  config.version_string = [] { return std::string("boltzmann-server " BOLTZMANN_VERSION "\n"); };
+  config.contains_help_flags = [](absl::string_view file) {
+    return absl::EndsWith(file, "server/flags.cc");
+  };
+  config.contains_helpshort_flags = config.contains_help_flags;
+  absl::SetFlagsUsageConfig(config);
+}
+
+// Sets the flags. Returns the arguments that are none.
+std::vector<std::string> Parse(int argc, char** argv) {
+  std::vector<std::string> arguments = EnvironmentArguments();
+  arguments.insert(arguments.begin(), argv[0]);
+  for (std::string& argument : JoinListens(argc, argv)) arguments.push_back(std::move(argument));
+  std::vector<char*> pointers;
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  pointers.push_back(nullptr);
+  const std::vector<char*> left =
+      absl::ParseCommandLine(static_cast<int>(arguments.size()), pointers.data());
+  return std::vector<std::string>(left.begin() + 1, left.end());
+}
+
+// Whether the flag's value is in [low, high]; if not, says so in `status`.
+template <typename T>
+bool InRange(const char* name, T value, T low, T high, absl::Status& status) {
+  if (low <= value && value <= high) return true;
+  status = absl::InvalidArgumentError(
+      absl::StrCat("--", name, ": ", value, " is outside [", low, ", ", high, "]"));
+  return false;
+}
+
+absl::Status CheckRanges() {
+  constexpr int32_t kMaxInt = std::numeric_limits<int32_t>::max();
+  constexpr uint32_t kMaxCount = kMaxInt;
+  constexpr uint64_t kMaxTokens = kMaxInt;
+  absl::Status status;
+  InRange("workers", absl::GetFlag(FLAGS_workers), 0, 4096, status) &&
+      InRange("max_message_bytes", absl::GetFlag(FLAGS_max_message_bytes), 1, kMaxInt, status) &&
+      InRange("max_row_count", absl::GetFlag(FLAGS_max_row_count), 1u, kMaxCount, status) &&
+      InRange("max_vocab_size", absl::GetFlag(FLAGS_max_vocab_size), 1u, kMaxCount, status) &&
+      InRange("max_rows_in_flight", absl::GetFlag(FLAGS_max_rows_in_flight), 1u, kMaxCount,
+              status) &&
+      InRange("max_listed_tokens", absl::GetFlag(FLAGS_max_listed_tokens), uint64_t{1}, kMaxTokens,
+              status);
+  if (absl::GetFlag(FLAGS_drain_timeout) < absl::ZeroDuration() ||
+      absl::GetFlag(FLAGS_drain_timeout) > absl::Hours(24)) {
+    status = absl::InvalidArgumentError("--drain_timeout is outside [0s, 24h]");
+  }
+  return status;
+}
+
+absl::Status ReadSocketMode(int& mode) {
+  const std::string text = absl::GetFlag(FLAGS_unix_socket_mode);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
+  if (error == std::errc() && end == text.data() + text.size() && 0 <= mode && mode <= 0777) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--unix_socket_mode: ", text, " is not an octal number from 0 to 0777"));
+}
+
+}  // namespace
+
+absl::StatusOr<Flags> ReadFlags(int argc, char** argv) {
+  Configure();
+  const std::vector<std::string> left = Parse(argc, argv);
+  if (!left.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(left.front(), " is no flag: see --help"));
+  }
+  if (absl::Status status = CheckRanges(); !status.ok()) return status;
+  Flags flags;
+  if (absl::Status status = ReadSocketMode(flags.server.unix_socket_mode); !status.ok()) {
+    return status;
+  }
+  flags.server.listen = absl::StrSplit(absl::GetFlag(FLAGS_listen), ',', absl::SkipEmpty());
+  flags.server.worker_count = absl::GetFlag(FLAGS_workers);
+  flags.server.limits = {.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes),
+                         .max_row_count = absl::GetFlag(FLAGS_max_row_count),
+                         .max_vocab_size = absl::GetFlag(FLAGS_max_vocab_size),
+                         .max_rows_in_flight = absl::GetFlag(FLAGS_max_rows_in_flight),
+                         .max_listed_tokens = absl::GetFlag(FLAGS_max_listed_tokens)};
+  flags.drain_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_drain_timeout));
+  flags.log_level = absl::GetFlag(FLAGS_log_level);
+  return flags;
+}
+
+}  // namespace boltzmann::server

@@ -1,0 +1,45 @@
+#include "server/heartbeat.h"
+
+#include <chrono>
+
+namespace boltzmann::server {
+namespace {
+
+// A quarter of the second that gRPC's threads wait.
+constexpr std::chrono::milliseconds kPeriod(250);
+
+// Bounds how long a beat can hold up the end.
+constexpr std::chrono::seconds kTimeout(1);
+
+}  // namespace
+
+Heartbeat::Heartbeat(std::shared_ptr<grpc::ChannelInterface> channel)
+    : stub_(v1::SamplerService::NewStub(channel)), thread_([this] { Run(); }) {}
+
+Heartbeat::~Heartbeat() {
+  {
+    core::MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  stop_.NotifyAll();
+  thread_.join();
+}
+
+void Heartbeat::Run() {
+  core::MutexLock lock(mutex_);
+  while (!stopping_) {
+    if (stop_.WaitUntil(mutex_, std::chrono::steady_clock::now() + kPeriod)) continue;
+    mutex_.Unlock();
+    Beat();
+    mutex_.Lock();
+  }
+}
+
+void Heartbeat::Beat() {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kTimeout);
+  v1::GetServerInfoResponse response;
+  stub_->GetServerInfo(&context, v1::GetServerInfoRequest(), &response);  // only to be served
+}
+
+}  // namespace boltzmann::server

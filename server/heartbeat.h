@@ -1,0 +1,43 @@
+// Keeps gRPC's callback threads awake.
+#ifndef BOLTZMANN_SERVER_HEARTBEAT_H_
+#define BOLTZMANN_SERVER_HEARTBEAT_H_
+
+#include <memory>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "boltzmann/v1/sampler.grpc.pb.h"
+#include "core/mutex.h"
+
+namespace boltzmann::server {
+
+// Calls the server from within, four times a second, from construction to destruction.
+//
+// gRPC 1.51 serves callbacks with a few threads that each wait a second for an event
+// and, if none came, sleep a tenth of a second. After a quiet second all of them are
+// asleep at once, and a call that comes then waits until the first wakes. A call every
+// quarter of a second keeps whichever thread took it waiting for the next: README.md has
+// the measurements.
+class Heartbeat {
+ public:
+  // `channel` leads to the server itself, in process.
+  explicit Heartbeat(std::shared_ptr<grpc::ChannelInterface> channel);
+
+  // Waits for a call that is under way. Destroy it before the server shuts down, and not
+  // on a thread of gRPC.
+  ~Heartbeat();
+
+ private:
+  void Run();
+  void Beat();
+
+  const std::unique_ptr<v1::SamplerService::Stub> stub_;
+  core::Mutex mutex_;
+  core::Condition stop_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;  // last, so that it finds the others made
+};
+
+}  // namespace boltzmann::server
+
+#endif  // BOLTZMANN_SERVER_HEARTBEAT_H_

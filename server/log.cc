@@ -1,0 +1,30 @@
+#include "server/log.h"
+
+#include "absl/strings/str_cat.h"
+#include "grpc/support/log.h"
+#include "spdlog/sinks/stdout_color_sinks.h"
+#include "spdlog/spdlog.h"
+
+namespace boltzmann::server {
+namespace {
+
+void LogFromGrpc(gpr_log_func_args* args) {
+  if (args->severity == GPR_LOG_SEVERITY_ERROR) spdlog::warn("grpc: {}", args->message);
+}
+
+}  // namespace
+
+absl::Status StartLog(const std::string& level) {
+  const auto parsed = spdlog::level::from_str(level);
+  if (parsed == spdlog::level::off && level != "off") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "log_level: ", level, " is not one of trace, debug, info, warning, error, off"));
+  }
+  spdlog::set_default_logger(spdlog::stderr_color_mt("boltzmann"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
+  spdlog::set_level(parsed);
+  gpr_set_log_function(LogFromGrpc);
+  return absl::OkStatus();
+}
+
+}  // namespace boltzmann::server

@@ -1,0 +1,217 @@
+#include "server/server.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "core/engine.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/grpcpp.h"
+#include "grpcpp/health_check_service_interface.h"
+#include "server/admission.h"
+#include "server/heartbeat.h"
+#include "server/service.h"
+
+namespace boltzmann::server {
+namespace {
+
+using std::chrono::steady_clock;
+
+// How long streams that nobody ends, such as health watches, may hold up the shutdown
+// once every call of ours has ended.
+constexpr std::chrono::milliseconds kStreamGrace(200);
+
+constexpr char kUnixScheme[] = "unix:";
+
+bool IsUnix(const std::string& address) { return absl::StartsWith(address, kUnixScheme); }
+
+std::string UnixPath(const std::string& address) {
+  std::string path(absl::StripPrefix(address, kUnixScheme));
+  return absl::StartsWith(path, "//") ? path.substr(2) : path;  // unix:///path
+}
+
+// Whether a process answers on the socket at `path`.
+bool SomebodyListens(const sockaddr_un& address) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool connected =
+      fd >= 0 && connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  if (fd >= 0) close(fd);
+  return connected;
+}
+
+// gRPC replaces whatever socket stands at the path, even one that a server is using.
+absl::Status CheckUnixPathIsFree(const std::string& listen) {
+  const std::string path = UnixPath(listen);
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof(address.sun_path)) {
+    return absl::InvalidArgumentError(absl::StrCat("listen: ", listen, " needs a path of 1 to ",
+                                                   sizeof(address.sun_path) - 1,
+                                                   " bytes after unix:"));
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  struct stat found;
+  if (lstat(path.c_str(), &found) != 0) return absl::OkStatus();
+  if (!S_ISSOCK(found.st_mode)) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", listen, ": a file that is no socket is in the way"));
+  }
+  if (SomebodyListens(address)) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", listen, ": another server listens there"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckAddress(const std::string& listen) {
+  if (IsUnix(listen)) return CheckUnixPathIsFree(listen);
+  const size_t colon = listen.rfind(':');
+  uint32_t port = 0;
+  if (colon != std::string::npos && colon > 0 &&
+      absl::SimpleAtoi(listen.substr(colon + 1), &port) && port <= 65535) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("listen: ", listen, " is neither HOST:PORT nor unix:PATH"));
+}
+
+// The address with the port that was chosen in place of 0.
+std::string BoundAddress(const std::string& listen, int port) {
+  if (IsUnix(listen)) return listen;
+  return absl::StrCat(listen.substr(0, listen.rfind(':') + 1), port);
+}
+
+absl::Status CannotListen(const std::string& listen) {
+  return absl::UnavailableError(
+      absl::StrCat("cannot listen on ", listen,
+                   IsUnix(listen) ? ": the socket cannot be made there"
+                                  : ": the port is taken, or the host is not this machine"));
+}
+
+}  // namespace
+
+class Server::Running {
+ public:
+  explicit Running(const ServerOptions& options)
+      : limits_(options.limits),
+        engine_(core::EngineOptions{.worker_count = options.worker_count}),
+        admission_(limits_.max_rows_in_flight),
+        service_(limits_, engine_, admission_) {}
+
+  ~Running() {
+    admission_.Close();
+    if (server_ != nullptr) Shutdown(kNow);
+  }
+
+  absl::Status Listen(const ServerOptions& options) {
+    std::vector<int> ports(options.listen.size(), 0);
+    grpc::ServerBuilder builder;
+    Configure(builder);
+    for (size_t i = 0; i < ports.size(); ++i) {
+      builder.AddListeningPort(options.listen[i], grpc::InsecureServerCredentials(), &ports[i]);
+    }
+    server_ = builder.BuildAndStart();
+    for (size_t i = 0; i < ports.size(); ++i) {
+      if (ports[i] <= 0) return CannotListen(options.listen[i]);
+      addresses_.push_back(BoundAddress(options.listen[i], ports[i]));
+    }
+    if (server_ == nullptr) return absl::InternalError("gRPC could not start the server");
+    server_->GetHealthCheckService()->SetServingStatus(v1::SamplerService::service_full_name(),
+                                                       true);
+    heartbeat_ = std::make_unique<Heartbeat>(InProcessChannel());
+    return SetSocketModes(options);
+  }
+
+  absl::Status Drain(std::chrono::milliseconds timeout) {
+    const auto deadline = steady_clock::now() + timeout;
+    server_->GetHealthCheckService()->SetServingStatus(false);
+    admission_.Close();
+    const bool finished = admission_.WaitUntilEmpty(deadline);
+    Shutdown(finished ? kStreamGrace : kNow);
+    if (finished) return absl::OkStatus();
+    return absl::DeadlineExceededError(
+        absl::StrCat("calls still ran after ", timeout.count(), " ms and were cancelled"));
+  }
+
+  const std::vector<std::string>& addresses() const { return addresses_; }
+  int worker_count() const { return engine_.worker_count(); }
+
+  std::shared_ptr<grpc::Channel> InProcessChannel() {
+    return server_->InProcessChannel(grpc::ChannelArguments());
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kNow{0};
+
+  // Ends calls that still run after `grace`.
+  void Shutdown(std::chrono::milliseconds grace) {
+    heartbeat_.reset();
+    server_->Shutdown(std::chrono::system_clock::now() + grace);
+  }
+
+  void Configure(grpc::ServerBuilder& builder) {
+    builder.RegisterService(&service_);
+    builder.SetMaxReceiveMessageSize(limits_.max_message_bytes);
+    // Without this a second server on the port would quietly take half of the calls.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  }
+
+  absl::Status SetSocketModes(const ServerOptions& options) {
+    for (const std::string& listen : options.listen) {
+      if (!IsUnix(listen)) continue;
+      if (chmod(UnixPath(listen).c_str(), options.unix_socket_mode) == 0) continue;
+      return absl::UnavailableError(
+          absl::StrCat("cannot set the mode of ", listen, ": ", std::string(std::strerror(errno))));
+    }
+    return absl::OkStatus();
+  }
+
+  // In this order, so that whoever calls goes before whom it calls.
+  const Limits limits_;
+  core::Engine engine_;
+  Admission admission_;
+  SamplerService service_;
+  std::vector<std::string> addresses_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<Heartbeat> heartbeat_;
+};
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options) {
+  static const bool registered = [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    return true;
+  }();
+  (void)registered;
+  if (options.listen.empty()) return absl::InvalidArgumentError("listen: no address is given");
+  for (const std::string& listen : options.listen) {
+    if (absl::Status status = CheckAddress(listen); !status.ok()) return status;
+  }
+  auto running = std::make_unique<Running>(options);
+  if (absl::Status status = running->Listen(options); !status.ok()) return status;
+  return std::unique_ptr<Server>(new Server(std::move(running)));
+}
+
+Server::Server(std::unique_ptr<Running> running) : running_(std::move(running)) {}
+
+Server::~Server() = default;
+
+const std::vector<std::string>& Server::addresses() const { return running_->addresses(); }
+
+int Server::worker_count() const { return running_->worker_count(); }
+
+absl::Status Server::Drain(std::chrono::milliseconds timeout) { return running_->Drain(timeout); }
+
+std::shared_ptr<grpc::Channel> Server::TEST_InProcessChannel() {
+  return running_->InProcessChannel();
+}
+
+}  // namespace boltzmann::server

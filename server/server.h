@@ -1,0 +1,66 @@
+// A running Boltzmann server, as a value one starts.
+#ifndef BOLTZMANN_SERVER_SERVER_H_
+#define BOLTZMANN_SERVER_SERVER_H_
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/limits.h"
+
+namespace grpc {
+class Channel;
+}
+
+namespace boltzmann::server {
+
+struct ServerOptions {
+  // Where to listen: HOST:PORT, where port 0 lets the system choose one, or unix:PATH.
+  // Anybody who can reach an address can call: stay on loopback, or on a socket in a
+  // directory of your own, unless the network is yours.
+  std::vector<std::string> listen = {"127.0.0.1:50051"};
+
+  // Permissions of Unix sockets. To connect, a user must be allowed to write.
+  int unix_socket_mode = 0755;
+
+  // Threads that compute. 0 means one for each processor.
+  int worker_count = 0;
+
+  Limits limits;
+};
+
+// Serves SamplerService, grpc.health.v1.Health and reflection. Thread-safe.
+class Server {
+ public:
+  // Starts and returns once every address is bound. INVALID_ARGUMENT for an address of
+  // no known form; UNAVAILABLE, naming it, for one that cannot be bound.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options);
+
+  // Ends calls that still run with CANCELLED.
+  ~Server();
+
+  // Where it listens, in the order asked for, with the ports that were chosen.
+  const std::vector<std::string>& addresses() const;
+
+  int worker_count() const;
+
+  // Health turns NOT_SERVING, new calls are answered UNAVAILABLE, and those that run may
+  // finish until `timeout` has passed; what then still runs is cancelled. Nothing is
+  // served afterwards. OK if no call was cut off, else DEADLINE_EXCEEDED.
+  // Call it once.
+  absl::Status Drain(std::chrono::milliseconds timeout);
+
+  // A channel to this server that needs no address.
+  std::shared_ptr<grpc::Channel> TEST_InProcessChannel();
+
+ private:
+  class Running;
+  explicit Server(std::unique_ptr<Running> running);
+  std::unique_ptr<Running> running_;
+};
+
+}  // namespace boltzmann::server
+
+#endif  // BOLTZMANN_SERVER_SERVER_H_

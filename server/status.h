@@ -1,0 +1,24 @@
+// Errors on their way out: absl::Status inside, grpc::Status on the wire.
+#ifndef BOLTZMANN_SERVER_STATUS_H_
+#define BOLTZMANN_SERVER_STATUS_H_
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/params.h"
+#include "grpcpp/support/status.h"
+
+namespace boltzmann::server {
+
+// INVALID_ARGUMENT with a google.rpc.BadRequest that lists the violations. A response
+// header holds 8 KB at most, so a list too long for one ends with how many were left
+// out. REQUIRES: there is at least one.
+absl::Status BadRequest(const std::vector<core::Violation>& violations);
+
+// The same code, message and details, as gRPC sends them: details travel as a
+// google.rpc.Status.
+grpc::Status ToGrpc(const absl::Status& status);
+
+}  // namespace boltzmann::server
+
+#endif  // BOLTZMANN_SERVER_STATUS_H_

@@ -1,0 +1,59 @@
+// The ways in: the same request through any of them must give the same answer.
+#ifndef BOLTZMANN_TESTS_CONFORMANCE_DOOR_H_
+#define BOLTZMANN_TESTS_CONFORMANCE_DOOR_H_
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "boltzmann/v1/sampler.pb.h"
+#include "gtest/gtest.h"
+
+namespace boltzmann::test {
+
+using Door = std::function<absl::StatusOr<v1::SampleResponse>(const v1::SampleRequest&)>;
+
+// A door and whatever stands behind it.
+struct NamedDoor {
+  std::string name;
+  std::function<Door(int worker_count)> open;
+
+  friend void PrintTo(const NamedDoor& door, std::ostream* out) { *out << door.name; }
+};
+
+// The core without gRPC, an in-process channel, TCP and a Unix socket.
+const std::vector<NamedDoor>& AllDoors();
+
+// A fresh name for a Unix socket, as an address to listen on.
+std::string NewUnixAddress();
+
+// Runs each test once per door, on two workers.
+class Conformance : public testing::TestWithParam<NamedDoor> {
+ protected:
+  absl::StatusOr<v1::SampleResponse> Sample(const v1::SampleRequest& request) {
+    return door_(request);
+  }
+
+  // The result of a request of one row that must be answered.
+  v1::RowResult SampleOne(const v1::SampleRequest& request) {
+    const auto response = Sample(request);
+    EXPECT_TRUE(response.ok()) << response.status();
+    if (!response.ok() || response->results_size() != 1) return {};
+    return response->results(0);
+  }
+
+ private:
+  Door door_ = GetParam().open(2);
+};
+
+std::string DoorName(const testing::TestParamInfo<NamedDoor>& info);
+
+#define BOLTZMANN_AT_EVERY_DOOR(suite) \
+  INSTANTIATE_TEST_SUITE_P(, suite, testing::ValuesIn(AllDoors()), DoorName)
+
+}  // namespace boltzmann::test
+
+#endif  // BOLTZMANN_TESTS_CONFORMANCE_DOOR_H_
