@@ -26,7 +26,8 @@ struct EngineOptions {
 class Engine {
  public:
   // Called once, on a worker, when a batch has ended: OK if every row has its
-  // result, DEADLINE_EXCEEDED or CANCELLED if rows were dropped. Must not block.
+  // result, DEADLINE_EXCEEDED or CANCELLED if rows were dropped. Must not block. (A batch
+  // without rows ends at once, on the thread that starts it.)
   using Done = std::function<void(absl::Status)>;
 
   explicit Engine(const EngineOptions& options = {});

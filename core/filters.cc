@@ -1,7 +1,6 @@
 #include "core/filters.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace boltzmann::core {
 namespace {
@@ -30,8 +29,7 @@ RankKey TopP(double top_p, double temperature, ScannedRow& row, Ranking& ranking
     const auto top = ranking.Top(static_cast<int32_t>(std::min<int64_t>(reach, vocab_size)));
     for (; i < top.size(); ++i) {
       if (top[i] < cut) return cut;
-      // before < top_p * mass, decided without rounding the product.
-      if (!(std::fma(top_p, mass, -before) > 0)) return last_kept;
+      if (before / mass >= top_p) return last_kept;
       last_kept = top[i];
       before += Weight(LogitOf(top[i]), row.max, temperature);
     }

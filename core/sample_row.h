@@ -11,7 +11,7 @@
 namespace boltzmann::core {
 
 // Memory that a worker reuses from row to row. It grows to what the largest row needs
-// (32 bytes a block of 256 logits; 8 a logit where a row must be sorted) and stays.
+// (40 bytes a block of 256 logits; 8 a logit where a row must be sorted) and stays.
 struct RowScratch {
   std::vector<Block> blocks;
   RankingScratch ranking;

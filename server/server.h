@@ -31,7 +31,7 @@ struct ServerOptions {
   Limits limits;
 };
 
-// Serves SamplerService, grpc.health.v1.Health and reflection. Thread-safe.
+// Serves SamplerService, and gRPC's own health, reflection and channelz. Thread-safe.
 class Server {
  public:
   // Starts and returns once every address is bound. INVALID_ARGUMENT for an address of

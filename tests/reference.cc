@@ -56,7 +56,7 @@ void Filter(const core::SamplingParams& params, const std::vector<double>& weigh
   for (int32_t t : r.kept) mass += weights[t];
   std::erase_if(r.kept, [&](int32_t t) {
     if (params.top_p == 1) return false;
-    const bool cut = std::fma(params.top_p, mass, -before) <= 0;  // before >= top_p * mass, exactly
+    const bool cut = before / mass >= params.top_p;
     if (before > 0) r.kept_margin = std::min(r.kept_margin, std::abs(before / mass - params.top_p));
     before += weights[t];
     return cut;

@@ -149,17 +149,20 @@ TEST(TopP, CutsAThousandTiesByTokenId) {
     EXPECT_EQ(Kept(logits, {.top_p = .3}), AllTokens(300));
     EXPECT_EQ(Kept(logits, {.top_p = .125}), AllTokens(125));
     EXPECT_EQ(Kept(logits, {.top_p = .0625}), AllTokens(63));
-    EXPECT_EQ(Kept(logits, {.top_p = .001}), AllTokens(2));  // the double .001 is above 1/1000
+    EXPECT_EQ(Kept(logits, {.top_p = .001}), AllTokens(1));
     EXPECT_EQ(Kept(logits, {.top_p = .00099}), AllTokens(1));
   }
 }
 
 // p is the double that was sent, compared exactly: the double next to .9 is above 9/10.
-TEST(TopP, IsComparedExactlyAsTheDoubleItIs) {
-  const Encoded logits(std::vector<float>(1000, 0.0f));
-  EXPECT_EQ(Kept(logits, {.top_p = .7}), AllTokens(700));
-  EXPECT_EQ(Kept(logits, {.top_p = .9}), AllTokens(901));
-  EXPECT_EQ(Kept(logits, {.top_p = std::nextafter(.9, 0.0)}), AllTokens(900));
+// 900 of 1000 is the double .9, though neither .9 * 1000 nor a sum of 900 thousandths need be.
+TEST(TopP, OfEqualTokensKeepsTheShareAsItIsWritten) {
+  const Encoded thousand(std::vector<float>(1000, 0.0f));
+  for (int kept = 1; kept < 1000; ++kept) {
+    EXPECT_EQ(Kept(thousand, {.top_p = kept / 1000.0}).size(), kept);
+  }
+  EXPECT_EQ(Kept(thousand, {.top_p = std::nextafter(.9, 0.0)}), AllTokens(900));
+  EXPECT_EQ(Kept(thousand, {.top_p = std::nextafter(.9, 1.0)}), AllTokens(901));
 }
 
 TEST(TopP, KeepsOneTokenHoweverSmallPIs) {
