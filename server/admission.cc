@@ -22,9 +22,13 @@ absl::Status Admission::Enter(uint32_t rows) {
   return absl::OkStatus();
 }
 
-void Admission::Leave(uint32_t rows) {
+void Admission::Release(uint32_t rows) {
   core::MutexLock lock(mutex_);
   rows_ -= rows;
+}
+
+void Admission::Leave() {
+  core::MutexLock lock(mutex_);
   --calls_;
   if (calls_ == 0) left_.NotifyAll();
 }

@@ -16,12 +16,15 @@ class Admission {
  public:
   explicit Admission(uint32_t max_rows_in_flight) : max_rows_(max_rows_in_flight) {}
 
-  // Lets a call of `rows` rows enter, which must then Leave; or RESOURCE_EXHAUSTED if
-  // there is no room for them, UNAVAILABLE once closed.
+  // Lets a call of `rows` rows enter, which must then Release them and Leave; or
+  // RESOURCE_EXHAUSTED if there is no room for them, UNAVAILABLE once closed.
   absl::Status Enter(uint32_t rows);
 
-  // Ends a call that entered with as many rows.
-  void Leave(uint32_t rows);
+  // Makes room: the rows of a call have been computed, or dropped.
+  void Release(uint32_t rows);
+
+  // The call has been answered.
+  void Leave();
 
   // Lets no further call enter.
   void Close();

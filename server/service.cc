@@ -41,9 +41,9 @@ class SampleCall final : public grpc::ServerUnaryReactor {
 
   void OnDone() override {
     Admission& admission = admission_;
-    const uint32_t rows = rows_admitted_;
+    const bool admitted = rows_admitted_ > 0;
     delete this;
-    if (rows > 0) admission.Leave(rows);
+    if (admitted) admission.Leave();
   }
 
  private:
@@ -62,6 +62,8 @@ class SampleCall final : public grpc::ServerUnaryReactor {
   }
 
   void End(const absl::Status& status) {
+    // Before the reply is sent, so that a caller who has it finds room for the next call.
+    if (rows_admitted_ > 0) admission_.Release(rows_admitted_);
     if (status.ok()) {
       auto& response = *google::protobuf::Arena::CreateMessage<v1::SampleResponse>(&arena_);
       Encode(decoded_.batch, response);

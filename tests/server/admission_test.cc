@@ -11,7 +11,7 @@ namespace {
 using std::chrono::steady_clock;
 using testing::HasSubstr;
 
-TEST(Admission, AdmitsUpToTheLimitAndAgainAfterACallHasLeft) {
+TEST(Admission, AdmitsUpToTheLimitAndAgainOnceRowsAreReleased) {
   Admission admission(10);
   EXPECT_TRUE(admission.Enter(6).ok());
   EXPECT_TRUE(admission.Enter(4).ok());
@@ -19,7 +19,7 @@ TEST(Admission, AdmitsUpToTheLimitAndAgainAfterACallHasLeft) {
   EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(refused.message()),
               HasSubstr("queue full (10 of 10 rows are in flight, this call has 1)"));
-  admission.Leave(4);
+  admission.Release(4);
   EXPECT_TRUE(admission.Enter(4).ok());
 }
 
@@ -40,10 +40,11 @@ TEST(Admission, WaitsForTheLastCallToLeave) {
   Admission admission(10);
   ASSERT_TRUE(admission.Enter(1).ok());
   ASSERT_TRUE(admission.Enter(2).ok());
+  admission.Release(3);
   EXPECT_FALSE(admission.WaitUntilEmpty(steady_clock::now()));
-  admission.Leave(2);
+  admission.Leave();
   EXPECT_FALSE(admission.WaitUntilEmpty(steady_clock::now()));
-  std::thread last([&] { admission.Leave(1); });
+  std::thread last([&] { admission.Leave(); });
   EXPECT_TRUE(admission.WaitUntilEmpty(steady_clock::now() + std::chrono::minutes(1)));
   last.join();
 }

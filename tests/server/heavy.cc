@@ -21,11 +21,21 @@ std::unique_ptr<v1::SamplerService::Stub> Connect(const server::Server& server) 
       grpc::CreateChannel(server.addresses().front(), grpc::InsecureChannelCredentials()));
 }
 
+namespace {
+
+// How many of 100,000 equal tokens a heavy row draws.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr uint32_t kHeavyDraws = 10000;
+#else
+constexpr uint32_t kHeavyDraws = 100000;
+#endif
+
+}  // namespace
+
 v1::SampleRequest HeavyRequest(int rows) {
-  // 100,000 draws from 100,000 equal tokens.
   v1::SampleRequest request =
       RequestOf(std::vector<std::vector<float>>(rows, std::vector<float>(100000, 0)));
-  for (int i = 0; i < rows; ++i) request.add_rows()->set_draw_count(100000);
+  for (int i = 0; i < rows; ++i) request.add_rows()->set_draw_count(kHeavyDraws);
   // Without log-probs the reply of four rows stays below gRPC's default of 4 MB.
   request.add_outputs()->set_logprobs(v1::LOGPROB_MODE_NONE);
   return request;

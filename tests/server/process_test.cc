@@ -23,6 +23,9 @@ class Process {
  public:
   Process(std::vector<std::string> arguments, std::vector<std::string> environment = {}) {
     arguments.insert(arguments.begin(), BOLTZMANN_SERVER);
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+      environment.push_back(*variable);  // sanitizers read theirs
+    }
     int ends[2];
     EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
     output_ = ends[0];
