@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/kernels.h"
 #include "core/mutex.h"
 #include "core/sample_row.h"
 #include "core/worker_pool.h"
@@ -42,7 +43,10 @@ absl::Status Dropped(const Batch& batch) {
 
 class Engine::Workers {
  public:
-  explicit Workers(int count) : scratch_(count), pool_(count) {}
+  Workers(int count, InstructionSet set)
+      : instruction_set(set), kernels_(KernelsFor(set)), scratch_(count), pool_(count) {}
+
+  const InstructionSet instruction_set;
 
   int count() const { return pool_.worker_count(); }
 
@@ -91,9 +95,9 @@ class Engine::Workers {
     RowResult& result = running.batch.results.rows()[row];
     const bool split = static_cast<int>(running.batch.rows.size()) < count() &&
                        request.logits.vocab_size() >= kSplitVocabSize;
-    if (!split) return SampleRow(request, scratch_[worker], RunInOrder, result);
+    if (!split) return SampleRow(kernels_, request, scratch_[worker], RunInOrder, result);
     SampleRow(
-        request, scratch_[worker],
+        kernels_, request, scratch_[worker],
         [&](int items, absl::FunctionRef<void(int)> body) {
           Job part(items, [body](int, int item) { body(item); });
           pool_.RunWithin(worker, part);
@@ -101,18 +105,19 @@ class Engine::Workers {
         result);
   }
 
+  const Kernels& kernels_;
   std::vector<RowScratch> scratch_;  // one a worker
   WorkerPool pool_;                  // last, so that it stops first
 };
 
 Engine::Engine(const EngineOptions& options)
-    : workers_(std::make_unique<Workers>(WorkerCount(options))) {}
+    : workers_(std::make_unique<Workers>(WorkerCount(options), options.instruction_set)) {}
 
 Engine::~Engine() = default;
 
 int Engine::worker_count() const { return workers_->count(); }
 
-std::string_view Engine::instruction_set() const { return "portable"; }
+InstructionSet Engine::instruction_set() const { return workers_->instruction_set; }
 
 void Engine::Start(Batch& batch, Done done) {
   batch.results = Results(batch.rows);

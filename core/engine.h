@@ -4,10 +4,10 @@
 
 #include <functional>
 #include <memory>
-#include <string_view>
 
 #include "absl/status/status.h"
 #include "core/batch.h"
+#include "core/instruction_set.h"
 
 namespace boltzmann::core {
 
@@ -15,6 +15,10 @@ struct EngineOptions {
   // Threads that compute. 0 means one for each processor that this process may
   // use. Raise it never; lower it to leave processors to the inference server.
   int worker_count = 0;
+
+  // What rows are computed with: one of SupportedInstructionSets(). All give the same
+  // results; another than the fastest is for tests and comparisons.
+  InstructionSet instruction_set = SupportedInstructionSets().front();
 };
 
 // Samples batches on a fixed pool of workers. The rows of a batch are shared out
@@ -40,8 +44,7 @@ class Engine {
 
   int worker_count() const;
 
-  // The instruction set that rows are computed with.
-  std::string_view instruction_set() const;
+  InstructionSet instruction_set() const;
 
   // Starts sampling and returns. Allocates room for the results; after that
   // nothing is allocated for a row once the workers have met its like.

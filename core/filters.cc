@@ -1,40 +1,75 @@
 #include "core/filters.h"
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 namespace boltzmann::core {
 namespace {
 
 // How many tokens a nucleus is looked for in first, and by how much more each time.
-constexpr int32_t kFirstReach = 64;
-constexpr int32_t kReachGrowth = 16;
+constexpr int32_t kFirstReach = 16;
+constexpr int32_t kReachGrowth = 8;
 
 bool TopKIsOff(int32_t top_k, int32_t vocab_size) { return top_k <= 0 || top_k >= vocab_size; }
 
-RankKey MinP(double min_p, double temperature, const ScannedRow& row, RankKey cut) {
-  return std::max(cut, LastKeyAtLeast(row, min_p, temperature));
-}
+// The weights of tokens that are read in order, computed several at a time.
+class OrderedWeights {
+ public:
+  OrderedWeights(const ScannedRow& row, double temperature)
+      : row_(row), scale_(row.Scale(temperature)) {}
 
-RankKey TopK(int32_t top_k, Ranking& ranking, RankKey cut) {
-  return std::max(cut, ranking.Top(top_k).back());
-}
+  // The weight of keys[i]. REQUIRES: i is as in the latest call, or one more, or 0.
+  double At(absl::Span<const RankKey> keys, size_t i) {
+    if (i >= end_) {
+      float logits[kBatch];
+      const size_t count = std::min(kBatch, keys.size() - i);
+      for (size_t j = 0; j < count; ++j) logits[j] = LogitOf(keys[i + j]);
+      row_.kernels.weigh(logits, static_cast<int>(count), scale_, weights_);
+      begin_ = i;
+      end_ = i + count;
+    }
+    return weights_[i - begin_];
+  }
 
-RankKey TopP(double top_p, double temperature, ScannedRow& row, Ranking& ranking, RankKey cut) {
-  const double mass = Tally(row, cut, temperature).mass;
-  const int32_t vocab_size = row.logits.vocab_size();
+ private:
+  static constexpr size_t kBatch = 16;
+  const ScannedRow& row_;
+  const WeightScale scale_;
+  size_t begin_ = 0;
+  size_t end_ = 0;
+  double weights_[kBatch];
+};
+
+RankKey TopP(double top_p, double temperature, ScannedRow& row, Ranking& ranking, RankKey cut,
+             std::optional<Kept>& kept) {
+  Kept all = Tally(row, cut, temperature);
+  OrderedWeights weights(row, temperature);
   double before = 0;
   RankKey last_kept = cut;
   size_t i = 0;
-  for (int64_t reach = kFirstReach; i < static_cast<size_t>(vocab_size); reach *= kReachGrowth) {
-    const auto top = ranking.Top(static_cast<int32_t>(std::min<int64_t>(reach, vocab_size)));
+  for (int32_t reach = kFirstReach;; reach *= kReachGrowth) {
+    const auto top = ranking.Top(std::min(reach, ranking.EasyReach()));
+    double weight = 1;
     for (; i < top.size(); ++i) {
       if (top[i] < cut) return cut;
-      if (before / mass >= top_p) return last_kept;
+      // Where sums in single precision are too coarse to tell, they are made in double.
+      const bool close = std::abs(before / all.mass - top_p) <= 2 * all.error;
+      if (close) all = TallyExactly(row, cut, temperature);
+      if (before / all.mass >= top_p) return last_kept;
       last_kept = top[i];
-      before += Weight(LogitOf(top[i]), row.max, temperature);
+      weight = weights.At(top, i);
+      before += weight;
     }
+    const auto vocab_size = static_cast<size_t>(row.logits.vocab_size());
+    if (top.size() == vocab_size) return cut;
+    // Later tokens weigh no more than this one.
+    const double within_reach = (ranking.EasyReach() - static_cast<double>(i)) * weight;
+    if (top_p * all.mass - before < within_reach) continue;
+    const Nucleus nucleus = FindNucleus(row, cut, temperature, top_p, ranking.selection_scratch());
+    kept = nucleus.kept;
+    return nucleus.cut;
   }
-  return cut;
 }
 
 }  // namespace
@@ -43,13 +78,19 @@ bool MeasuresAll(const SamplingParams& params, int32_t vocab_size) {
   return !params.IsGreedy() && params.min_p <= 0 && TopKIsOff(params.top_k, vocab_size);
 }
 
-RankKey ApplyFilters(const SamplingParams& params, ScannedRow& row, Ranking& ranking) {
-  if (params.IsGreedy()) return ranking.Top(1).front();
+KeptSet ApplyFilters(const SamplingParams& params, double temperature, ScannedRow& row,
+                     Ranking& ranking) {
+  const int32_t vocab_size = row.logits.vocab_size();
   RankKey cut = kLastFinite;
-  if (params.min_p > 0) cut = MinP(params.min_p, params.temperature, row, cut);
-  if (!TopKIsOff(params.top_k, row.logits.vocab_size())) cut = TopK(params.top_k, ranking, cut);
-  if (params.top_p < 1) cut = TopP(params.top_p, params.temperature, row, ranking, cut);
-  return cut;
+  std::optional<Kept> kept;
+  if (params.IsGreedy()) {
+    cut = ranking.Top(1).front();
+  } else {
+    if (params.min_p > 0) cut = std::max(cut, LastKeyAtLeast(row, params.min_p, temperature));
+    if (!TopKIsOff(params.top_k, vocab_size)) cut = std::max(cut, ranking.Kth(params.top_k));
+    if (params.top_p < 1) cut = TopP(params.top_p, temperature, row, ranking, cut, kept);
+  }
+  return {cut, kept ? *kept : Tally(row, cut, temperature)};
 }
 
 }  // namespace boltzmann::core

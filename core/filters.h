@@ -13,10 +13,16 @@ namespace boltzmann::core {
 // first filter, by the draw if there is none.
 bool MeasuresAll(const SamplingParams& params, int32_t vocab_size);
 
-// The cut of the kept set: exactly the tokens with key >= cut are kept.
+// A kept set: exactly the tokens with key >= cut.
+struct KeptSet {
+  RankKey cut;
+  Kept kept;  // the blocks' kept_mass is its parts
+};
+
+// The tokens that the filters keep, at this temperature.
 // REQUIRES: row.status is kOk, params are valid; `ranking` is of this row.
-// Leaves its tallies in the row's blocks: tally again before drawing.
-RankKey ApplyFilters(const SamplingParams& params, ScannedRow& row, Ranking& ranking);
+KeptSet ApplyFilters(const SamplingParams& params, double temperature, ScannedRow& row,
+                     Ranking& ranking);
 
 }  // namespace boltzmann::core
 

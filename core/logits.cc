@@ -1,7 +1,9 @@
 #include "core/logits.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <limits>
 
 namespace boltzmann::core {
 namespace {
@@ -25,7 +27,7 @@ float WidenFloat16(uint16_t bits) {
 }
 
 template <typename Stored, float (*Widen)(Stored)>
-void LoadAs(const std::byte* from, int32_t count, float* out) {
+void WidenAll(const std::byte* from, int32_t count, float* out) {
   for (int32_t i = 0; i < count; ++i) {
     Stored stored;
     std::memcpy(&stored, from + i * sizeof(Stored), sizeof(Stored));
@@ -41,15 +43,82 @@ float LogitRow::At(int32_t token_id) const {
   return logit;
 }
 
+float LogitRow::ReceivedAt(int32_t token_id) const {
+  float logit = 0;
+  LoadReceived(token_id, 1, &logit);
+  return logit;
+}
+
 void LogitRow::Load(int32_t first, int32_t count, float* out) const {
-  const std::byte* from = data_ + static_cast<size_t>(first) * SizeOf(type_);
-  switch (type_) {
-    case DataType::kFloat32:
-      return LoadAs<uint32_t, WidenFloat32>(from, count, out);
-    case DataType::kFloat16:
-      return LoadAs<uint16_t, WidenFloat16>(from, count, out);
-    case DataType::kBFloat16:
-      return LoadAs<uint16_t, WidenBFloat16>(from, count, out);
+  LoadReceived(first, count, out);
+  ApplyEdits(first, count, out);
+  for (int32_t i = 0; masked_ && i < count; ++i) {
+    const bool allowed = AllowedWord((first + i) / 32) >> (first + i) % 32 & 1;
+    if (!allowed) out[i] = -std::numeric_limits<float>::infinity();
+  }
+}
+
+void LogitRow::LoadReceived(int32_t first, int32_t count, float* out) const {
+  constexpr int32_t kPiece = 64;
+  for (int32_t done = 0; done < count; done += kPiece) {
+    const int32_t n = std::min(kPiece, count - done);
+    std::byte copy[kPiece * sizeof(float)];
+    const std::byte* from = Contiguous(first + done, n);
+    if (from == nullptr) {
+      CopyBytes(first + done, n, copy);
+      from = copy;
+    }
+    switch (type_) {
+      case DataType::kFloat32:
+        WidenAll<uint32_t, WidenFloat32>(from, n, out + done);
+        break;
+      case DataType::kFloat16:
+        WidenAll<uint16_t, WidenFloat16>(from, n, out + done);
+        break;
+      case DataType::kBFloat16:
+        WidenAll<uint16_t, WidenBFloat16>(from, n, out + done);
+        break;
+    }
+  }
+}
+
+const LogitSegment& LogitRow::SegmentOf(size_t byte) const {
+  const auto after =
+      std::upper_bound(segments_.begin(), segments_.end(), byte,
+                       [](size_t b, const LogitSegment& segment) { return b < segment.begin; });
+  return *(after - 1);
+}
+
+const std::byte* LogitRow::FindContiguous(int32_t first, int32_t count) const {
+  const size_t begin = static_cast<size_t>(first) * SizeOf(type_);
+  const size_t end = begin + static_cast<size_t>(count) * SizeOf(type_);
+  const LogitSegment* segment = &SegmentOf(begin);
+  const bool last = segment == &segments_.back();
+  if (!last && end > (segment + 1)->begin) return nullptr;
+  return segment->data + (begin - segment->begin);
+}
+
+void LogitRow::CopyBytes(int32_t first, int32_t count, std::byte* out) const {
+  size_t begin = static_cast<size_t>(first) * SizeOf(type_);
+  const size_t end = begin + static_cast<size_t>(count) * SizeOf(type_);
+  if (segments_.empty()) {
+    std::memcpy(out, data_ + begin, end - begin);
+    return;
+  }
+  for (const LogitSegment* segment = &SegmentOf(begin); begin < end; ++segment) {
+    const bool last = segment == &segments_.back();
+    const size_t until = last ? end : std::min(end, (segment + 1)->begin);
+    std::memcpy(out, segment->data + (begin - segment->begin), until - begin);
+    out += until - begin;
+    begin = until;
+  }
+}
+
+void LogitRow::ApplyEdits(int32_t first, int32_t count, float* logits) const {
+  auto edit = std::lower_bound(edits_.begin(), edits_.end(), first,
+                               [](const LogitEdit& e, int32_t id) { return e.token_id < id; });
+  for (; edit != edits_.end() && edit->token_id < first + count; ++edit) {
+    logits[edit->token_id - first] = edit->logit;
   }
 }
 

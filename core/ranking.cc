@@ -5,18 +5,29 @@
 #include <limits>
 
 namespace boltzmann::core {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+// Keys gathered for every one asked for, before it is worth finding out which are needed.
+constexpr int32_t kMostGathered = 8;
+
+}  // namespace
 
 absl::Span<const RankKey> Ranking::Top(int32_t count) {
   count = std::min(count, row_.logits.vocab_size());
-  std::vector<RankKey>& keys = scratch_.keys;
   if (count > sorted_) {
-    GatherAtLeast(LowerBound(count));
-    const auto end = keys.begin() + count;
-    if (end != keys.end()) std::nth_element(keys.begin(), end - 1, keys.end(), std::greater<>());
-    std::sort(keys.begin(), end, std::greater<>());
-    sorted_ = count;
+    const int32_t most = std::max(kMostGathered * count, kSmallVocabSize);
+    const bool few = count <= EasyReach() && Gather(LastKeyAt(LowerBound(count)), most);
+    if (!few) Gather(KthKey(row_, count, scratch_.selection), count);
+    scratch_.selection.Sort(absl::MakeSpan(scratch_.keys).first(gathered_));
+    sorted_ = gathered_;
   }
-  return absl::MakeConstSpan(keys).first(count);
+  return absl::MakeConstSpan(scratch_.keys).first(count);
+}
+
+RankKey Ranking::Kth(int32_t count) {
+  return count <= EasyReach() ? Top(count).back() : KthKey(row_, count, scratch_.selection);
 }
 
 int32_t Ranking::RankOf(float logit) const {
@@ -28,13 +39,12 @@ int32_t Ranking::RankOf(float logit) const {
   if (first != sorted.end() || sorted_ == row_.logits.vocab_size()) {
     return static_cast<int32_t>(first - sorted.begin()) + 1;
   }
-  return CountGreater(row_, logit) + 1;
+  return Count(row_, LastKeyAbove(logit)) + 1;
 }
 
 float Ranking::LowerBound(int32_t count) {
-  if (static_cast<size_t>(count) > row_.blocks.size()) {
-    return -std::numeric_limits<float>::infinity();
-  }
+  if (count == 1) return row_.max;
+  if (static_cast<size_t>(count) > row_.blocks.size()) return -kInfinity;
   std::vector<float>& maxima = scratch_.block_maxima;
   maxima.clear();
   for (const Block& block : row_.blocks) maxima.push_back(block.max);
@@ -43,18 +53,11 @@ float Ranking::LowerBound(int32_t count) {
   return maxima[count - 1];
 }
 
-void Ranking::GatherAtLeast(float logit) {
-  scratch_.keys.clear();
-  float logits[kBlockSize];
-  for (size_t i = 0; i < row_.blocks.size(); ++i) {
-    if (row_.blocks[i].max < logit) continue;
-    const int32_t first = static_cast<int32_t>(i) * kBlockSize;
-    const int32_t count = std::min(kBlockSize, row_.logits.vocab_size() - first);
-    row_.logits.Load(first, count, logits);
-    for (int32_t j = 0; j < count; ++j) {
-      if (logits[j] >= logit) scratch_.keys.push_back(KeyOf(logits[j], first + j));
-    }
-  }
+bool Ranking::Gather(RankKey low, int32_t most) {
+  std::vector<RankKey>& keys = scratch_.keys;
+  if (keys.size() < static_cast<size_t>(most)) keys.resize(most);
+  gathered_ = row_.kernels.gather(row_.logits, low, row_.max, row_.blocks, keys.data(), most).count;
+  return gathered_ <= most;
 }
 
 }  // namespace boltzmann::core

@@ -7,14 +7,17 @@
 
 #include "absl/types/span.h"
 #include "core/scan.h"
+#include "core/selection.h"
 #include "core/total_order.h"
 
 namespace boltzmann::core {
 
-// Memory that rankings reuse from row to row.
+// Memory that rankings reuse from row to row: 8 bytes for each token that has to be in
+// order, or tied with one that has; and what selections take.
 struct RankingScratch {
   std::vector<RankKey> keys;
   std::vector<float> block_maxima;
+  SelectionScratch selection;
 };
 
 // The order of one scanned row. Not thread-safe.
@@ -24,22 +27,41 @@ class Ranking {
   Ranking(const ScannedRow& row, RankingScratch& scratch) : row_(row), scratch_(scratch) {}
 
   // The keys of the first min(count, V) tokens, in order. Valid until the next call.
-  // O(V / kBlockSize) and what it takes to sort the tokens that may be among them: few
-  // if count is below the number of blocks and the row is not all ties; else O(V log V).
+  // O(V / kBlockSize + count log count) if count is below the number of blocks and few are
+  // tied; else O(V + count log count).
   absl::Span<const RankKey> Top(int32_t count);
+
+  // The tokens that Top finds by looking at few blocks; all of a small row's.
+  int32_t EasyReach() const {
+    const int32_t vocab_size = row_.logits.vocab_size();
+    return vocab_size <= kSmallVocabSize ? vocab_size
+                                         : static_cast<int32_t>(row_.blocks.size() / 2);
+  }
+
+  // The key of the token that `count` - 1 others precede. REQUIRES: 1 <= count <= V. O(V) at
+  // most.
+  RankKey Kth(int32_t count);
 
   // 1 + the tokens whose logit is strictly greater. O(log V) where the order is already
   // known, else O(V).
   int32_t RankOf(float logit) const;
 
+  // What selections in this row may use; Top's keys are not in it.
+  SelectionScratch& selection_scratch() { return scratch_.selection; }
+
  private:
+  // A row of this size is sorted whole.
+  static constexpr int32_t kSmallVocabSize = 4096;
+
   // A logit that at least `count` tokens reach.
   float LowerBound(int32_t count);
-  void GatherAtLeast(float logit);
+  // Puts the tokens with key >= low into scratch_.keys unless there are more than `most`.
+  bool Gather(RankKey low, int32_t most);
 
   const ScannedRow& row_;
   RankingScratch& scratch_;
-  int32_t sorted_ = 0;  // the first tokens of scratch_.keys that are in order and place
+  int32_t gathered_ = 0;  // the tokens in scratch_.keys
+  int32_t sorted_ = 0;    // the first tokens of scratch_.keys that are in order and place
 };
 
 }  // namespace boltzmann::core

@@ -19,8 +19,8 @@ struct RowScratch {
 
 // Scans, filters, draws and reports. Allocates nothing once `scratch` has grown.
 // REQUIRES: the request is valid; `result` was laid out for it by Results.
-void SampleRow(const RowRequest& request, RowScratch& scratch, ParallelFor parallel_for,
-               RowResult& result);
+void SampleRow(const Kernels& kernels, const RowRequest& request, RowScratch& scratch,
+               ParallelFor parallel_for, RowResult& result);
 
 }  // namespace boltzmann::core
 

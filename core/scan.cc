@@ -4,184 +4,110 @@
 #include <cmath>
 #include <limits>
 
-#include "core/exp_log.h"
+#include "core/log.h"
 
 namespace boltzmann::core {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr double kLn2 = 0.693147180559945309417;
-
-// Sums inside a block run in this many lanes, element i in lane i % kLanes.
-constexpr int kLanes = 8;
 
 // Blocks that one thread scans at a time: large enough to be worth handing out.
 constexpr int kChunkBlocks = 32;
 
-// The logits of a block; those past the end of the row are -infinity.
-struct BlockLogits {
-  float logit[kBlockSize];
-  int32_t first_token;
-
-  BlockLogits(const LogitRow& row, int block) : first_token(block * kBlockSize) {
-    const int32_t count = std::min(kBlockSize, row.vocab_size() - first_token);
-    row.Load(first_token, count, logit);
-    std::fill(logit + count, logit + kBlockSize, -kInfinity);
-  }
-};
-
-using BlockWeights = double[kBlockSize];
-
-// exp((l - origin) / temperature) of each logit. REQUIRES: none is above origin, and
-// origin is finite.
-void ComputeWeights(const BlockLogits& x, float origin, double temperature, BlockWeights& weight) {
-  if (temperature == 1.0) {
-    for (int i = 0; i < kBlockSize; ++i) {
-      weight[i] = ExpNonPositive(double{x.logit[i]} - origin);
-    }
-  } else {
-    for (int i = 0; i < kBlockSize; ++i) {
-      weight[i] = ExpNonPositive((double{x.logit[i]} - origin) / temperature);
-    }
-  }
-}
-
-// Drops the weights of the tokens below the cut. Returns how many are left.
-int32_t DropBelow(RankKey cut, const BlockLogits& x, BlockWeights& weight) {
-  int32_t kept = 0;
-  for (int i = 0; i < kBlockSize; ++i) {
-    const bool keep = KeyOf(x.logit[i], x.first_token + i) >= cut;
-    weight[i] = keep ? weight[i] : 0.0;
-    kept += keep;
-  }
-  return kept;
-}
-
-double Sum(const double (&value)[kBlockSize]) {
-  double lane[kLanes] = {};
-  for (int i = 0; i < kBlockSize; i += kLanes) {
-    for (int j = 0; j < kLanes; ++j) lane[j] += value[i + j];
-  }
-  return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
-}
-
-// The largest logit, or NaN if there is one.
-float Max(const BlockLogits& x) {
-  float lane[kLanes];
-  std::fill(lane, lane + kLanes, -kInfinity);
-  uint32_t nans = 0;
-  for (int i = 0; i < kBlockSize; i += kLanes) {
-    for (int j = 0; j < kLanes; ++j) {
-      lane[j] = x.logit[i + j] > lane[j] ? x.logit[i + j] : lane[j];
-      nans += x.logit[i + j] != x.logit[i + j];
-    }
-  }
-  return nans > 0 ? kNan : *std::max_element(lane, lane + kLanes);
-}
-
-int32_t CountAbove(const BlockLogits& x, float logit) {
-  int32_t count = 0;
-  for (int i = 0; i < kBlockSize; ++i) count += x.logit[i] > logit;
-  return count;
-}
-
-Block ScanBlock(const LogitRow& row, int index, const ScanOptions& options) {
-  const BlockLogits x(row, index);
-  Block block = {.max = Max(x), .finite = CountAbove(x, -kInfinity)};
-  if (!std::isfinite(block.max)) return block;
-  BlockWeights weight;
-  if (options.tempered_sums) {
-    ComputeWeights(x, block.max, options.temperature, weight);
-    block.tempered_sum = Sum(weight);
-  }
-  if (options.model_sums && options.tempered_sums && options.temperature == 1.0) {
-    block.model_sum = block.tempered_sum;
-  } else if (options.model_sums) {
-    ComputeWeights(x, block.max, 1.0, weight);
-    block.model_sum = Sum(weight);
-  }
-  return block;
-}
-
+// The first token whose logit fulfils what the maximum of its block does.
 template <typename Predicate>
-int32_t FirstToken(const LogitRow& row, Predicate predicate) {
-  int32_t token = 0;
-  while (!predicate(row.At(token))) ++token;
+int32_t FirstReceived(const ScannedRow& row, Predicate predicate) {
+  int32_t block = 0;
+  while (!predicate(row.blocks[block].received_max)) ++block;
+  int32_t token = block * kBlockSize;
+  while (!predicate(row.logits.ReceivedAt(token))) ++token;
   return token;
 }
 
-// Sets the status of the row, and its maximum.
+// Sets the status of the row, and its maxima.
 void Judge(ScannedRow& row) {
   bool nan = false;
-  row.max = -kInfinity;
+  row.max = row.received_max = -kInfinity;
   for (const Block& block : row.blocks) {
-    nan |= std::isnan(block.max);
-    row.max = std::max(row.max, block.max);  // a NaN never replaces what is there
-    row.finite += block.finite;
+    nan |= std::isnan(block.received_max);
+    row.received_max = std::max(row.received_max, block.received_max);  // never a NaN
+    row.max = std::max(row.max, block.max);
   }
   if (nan) {
     row.status = RowStatus::kNanLogit;
-    row.offending_token = FirstToken(row.logits, [](float l) { return std::isnan(l); });
-  } else if (row.max == kInfinity) {
+    row.offending_token = FirstReceived(row, [](float l) { return std::isnan(l); });
+  } else if (row.received_max == kInfinity) {
     row.status = RowStatus::kPositiveInfinity;
-    row.offending_token = FirstToken(row.logits, [](float l) { return l == kInfinity; });
+    row.offending_token = FirstReceived(row, [](float l) { return l == kInfinity; });
   } else if (row.max == -kInfinity) {
     row.status = RowStatus::kNoAllowedToken;
   }
 }
 
-// Puts the blocks' sums, each relative to its own maximum, on the row's.
-double TemperedMass(const ScannedRow& row, const Block& block) {
-  return block.tempered_sum * Weight(block.max, row.max, row.options.temperature);
+// The sum of visit(block, weight of its maximum) over the blocks, in order.
+template <typename Maximum, typename Visit>
+double SumWeighed(const ScannedRow& row, const WeightScale& scale, Maximum maximum, Visit visit) {
+  constexpr size_t kBatch = 64;
+  float maxima[kBatch];
+  double weights[kBatch];
+  double sum = 0;
+  for (size_t first = 0; first < row.blocks.size(); first += kBatch) {
+    const size_t count = std::min(kBatch, row.blocks.size() - first);
+    for (size_t i = 0; i < count; ++i) maxima[i] = row.blocks[first + i].*maximum;
+    row.kernels.weigh(maxima, static_cast<int>(count), scale, weights);
+    for (size_t i = 0; i < count; ++i) sum += visit(row.blocks[first + i], weights[i]);
+  }
+  return sum;
 }
 
+// Puts the blocks' sums, each relative to its own maximum, on the row's, and adds them up.
 void AddUp(ScannedRow& row) {
-  for (const Block& block : row.blocks) {
-    row.model_total += block.model_sum * Weight(block.max, row.max, 1.0);
-    row.tempered_total += TemperedMass(row, block);
+  if (row.options.model_sums) {
+    row.model_total =
+        SumWeighed(row, {row.received_max, 1.0}, &Block::received_max,
+                   [](const Block& block, double weight) { return block.model_sum * weight; });
+  }
+  if (row.options.tempered_sums) {
+    row.tempered_total = SumWeighed(
+        row, row.Scale(row.options.temperature), &Block::max,
+        [](Block& block, double weight) { return block.kept_mass = block.tempered_sum * weight; });
   }
 }
 
-// Whether a block can hold a token that is kept.
-bool Reaches(const Block& block, RankKey cut) { return block.max >= LogitOf(cut); }
-
-// The tally of all finite tokens, from the sums that the scan has.
-Kept TallyAll(ScannedRow& row) {
-  for (Block& block : row.blocks) block.kept_mass = TemperedMass(row, block);
-  return {.count = row.finite, .mass = row.tempered_total};
-}
+// Where a uniform number falls.
+struct Fall {
+  int32_t token;
+  double before, after;  // the cumulative mass on both sides of it
+};
 
 // The first token of the block at which `before` plus the cumulative kept weight
-// exceeds `target`, or the last one with any weight.
-int32_t TokenInBlock(const ScannedRow& row, int index, RankKey cut, double temperature,
-                     double before, double target) {
-  const BlockLogits x(row.logits, index);
-  BlockWeights weight;
-  ComputeWeights(x, row.max, temperature, weight);
-  DropBelow(cut, x, weight);
-  int last = 0;
-  for (int i = 0; i < kBlockSize; ++i) {
-    before += weight[i];
-    if (weight[i] > 0) last = i;
-    if (before > target) break;
+// exceeds `target`, or the last that is kept.
+Fall FallInBlock(const ScannedRow& row, int index, RankKey cut, double temperature, double before,
+                 double target) {
+  const int32_t first = index * kBlockSize;
+  const int32_t count = std::min(kBlockSize, row.logits.vocab_size() - first);
+  float logits[kBlockSize];
+  double weights[kBlockSize];
+  row.logits.Load(first, count, logits);
+  row.kernels.weigh(logits, count, row.Scale(temperature), weights);
+  Fall fall = {.token = -1, .before = before, .after = before};
+  for (int32_t i = 0; i < count && fall.after <= target; ++i) {
+    if (KeyOf(logits[i], first + i) < cut) continue;
+    fall = {.token = first + i, .before = fall.after, .after = fall.after + weights[i]};
   }
-  return x.first_token + last;
+  return fall;
 }
 
 }  // namespace
 
-double Weight(float logit, float max, double temperature) {
-  return ExpNonPositive((double{logit} - max) / temperature);
-}
-
-ScannedRow Scan(const LogitRow& logits, const ScanOptions& options, absl::Span<Block> blocks,
-                ParallelFor parallel_for) {
-  ScannedRow row{.logits = logits, .options = options, .blocks = blocks};
+ScannedRow Scan(const Kernels& kernels, const LogitRow& logits, const ScanOptions& options,
+                absl::Span<Block> blocks, ParallelFor parallel_for) {
+  ScannedRow row{.kernels = kernels, .logits = logits, .options = options, .blocks = blocks};
   const int count = static_cast<int>(blocks.size());
   parallel_for((count + kChunkBlocks - 1) / kChunkBlocks, [&](int chunk) {
-    const int end = std::min((chunk + 1) * kChunkBlocks, count);
-    for (int i = chunk * kChunkBlocks; i < end; ++i) blocks[i] = ScanBlock(logits, i, options);
+    const int first = chunk * kChunkBlocks;
+    kernels.scan(logits, options, first, blocks.subspan(first, kChunkBlocks));
   });
   Judge(row);
   if (row.status == RowStatus::kOk) AddUp(row);
@@ -189,38 +115,31 @@ ScannedRow Scan(const LogitRow& logits, const ScanOptions& options, absl::Span<B
 }
 
 Kept Tally(ScannedRow& row, RankKey cut, double temperature) {
-  if (cut == kLastFinite && row.options.tempered_sums) return TallyAll(row);
-  Kept kept;
-  for (size_t i = 0; i < row.blocks.size(); ++i) {
-    Block& block = row.blocks[i];
-    block.kept_mass = 0;
-    if (!Reaches(block, cut)) continue;
-    const BlockLogits x(row.logits, static_cast<int>(i));
-    BlockWeights weight;
-    ComputeWeights(x, row.max, temperature, weight);
-    kept.count += DropBelow(cut, x, weight);
-    block.kept_mass = Sum(weight);
-    kept.mass += block.kept_mass;
-  }
-  return kept;
+  const bool summed = row.options.tempered_sums && row.options.temperature == temperature;
+  if (cut != kLastFinite || !summed) return TallyExactly(row, cut, temperature);
+  return {.mass = row.tempered_total, .error = kScanError};
+}
+
+Kept TallyExactly(ScannedRow& row, RankKey cut, double temperature) {
+  return {.mass = row.kernels.tally(row.logits, row.Scale(temperature), cut, row.blocks)};
 }
 
 RankKey LastKeyAtLeast(const ScannedRow& row, double least, double temperature) {
-  float lowest = row.max;
-  for (size_t i = 0; i < row.blocks.size(); ++i) {
-    if (Weight(row.blocks[i].max, row.max, temperature) < least) continue;
-    const BlockLogits x(row.logits, static_cast<int>(i));
-    BlockWeights weight;
-    ComputeWeights(x, row.max, temperature, weight);
-    for (int j = 0; j < kBlockSize; ++j) {
-      lowest = weight[j] >= least && x.logit[j] < lowest ? x.logit[j] : lowest;
-    }
+  // Weights rise with logits: bisect.
+  uint32_t reaches = OrderedBits(row.max);
+  uint32_t fails = OrderedBits(-kInfinity) - 1;
+  while (reaches - fails > 1) {
+    const uint32_t middle = fails + (reaches - fails) / 2;
+    const float logit = FromOrderedBits(middle);
+    double weight = 0;
+    row.kernels.weigh(&logit, 1, row.Scale(temperature), &weight);
+    (weight >= least ? reaches : fails) = middle;
   }
-  return KeyOf(lowest, std::numeric_limits<int32_t>::max());
+  return LastKeyAt(FromOrderedBits(reaches));
 }
 
-int32_t TokenAt(const ScannedRow& row, RankKey cut, double temperature, const Kept& kept,
-                double u) {
+std::optional<int32_t> TokenAt(const ScannedRow& row, RankKey cut, double temperature,
+                               const Kept& kept, double u) {
   const double target = u * kept.mass;
   double before = 0;
   double last_before = 0;
@@ -232,33 +151,22 @@ int32_t TokenAt(const ScannedRow& row, RankKey cut, double temperature, const Ke
     before += row.blocks[i].kept_mass;
     if (before > target) break;
   }
-  return TokenInBlock(row, last, cut, temperature, last_before, target);
+  const Fall fall = FallInBlock(row, last, cut, temperature, last_before, target);
+  // Both the target and what lies before the token may be off by the error of the sums.
+  const double doubt = 2 * kept.error * target;
+  const bool clear = target - fall.before >= doubt && fall.after - target > doubt;
+  if (kept.error > 0 && !clear) return std::nullopt;
+  return fall.token;
 }
 
 double EntropyBits(const ScannedRow& row, RankKey cut, double temperature, double mass) {
-  double sum = 0;  // of weight * ln(weight)
-  for (size_t i = 0; i < row.blocks.size(); ++i) {
-    if (!Reaches(row.blocks[i], cut)) continue;
-    const BlockLogits x(row.logits, static_cast<int>(i));
-    BlockWeights term;
-    ComputeWeights(x, row.max, temperature, term);
-    DropBelow(cut, x, term);
-    for (int j = 0; j < kBlockSize; ++j) {
-      const double log_weight = (double{x.logit[j]} - row.max) / temperature;
-      term[j] = term[j] > 0 ? term[j] * log_weight : 0.0;
-    }
-    sum += Sum(term);
-  }
+  // The sum of w ln w over the weights.
+  const double sum = row.kernels.weighted_logs(row.logits, row.Scale(temperature), cut, row.blocks);
   return std::max(0.0, (LogPositive(mass) - sum / mass) / kLn2);
 }
 
-int32_t CountGreater(const ScannedRow& row, float logit) {
-  int32_t count = 0;
-  for (size_t i = 0; i < row.blocks.size(); ++i) {
-    if (row.blocks[i].max <= logit) continue;
-    count += CountAbove(BlockLogits(row.logits, static_cast<int>(i)), logit);
-  }
-  return count;
+int32_t Count(const ScannedRow& row, RankKey cut) {
+  return row.kernels.count(row.logits, cut, row.blocks);
 }
 
 }  // namespace boltzmann::core

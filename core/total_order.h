@@ -12,23 +12,37 @@ namespace boltzmann::core {
 // prefix of the order, which is what every truncation keeps, is {key >= cut}.
 using RankKey = uint64_t;
 
+// A logit as an integer that compares as it does. REQUIRES: not NaN.
+constexpr uint32_t OrderedBits(float logit) {
+  const uint32_t bits = std::bit_cast<uint32_t>(logit + 0.0f);  // -0 and +0 are equal
+  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+constexpr float FromOrderedBits(uint32_t bits) {
+  return std::bit_cast<float>(bits & 0x80000000u ? bits & 0x7FFFFFFFu : ~bits);
+}
+
 // The key of a token. REQUIRES: logit is not NaN, token_id >= 0.
 constexpr RankKey KeyOf(float logit, int32_t token_id) {
-  const uint32_t bits = std::bit_cast<uint32_t>(logit + 0.0f);  // -0 and +0 are equal
-  const uint32_t ordered = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-  return uint64_t{ordered} << 32 | static_cast<uint32_t>(~token_id);
+  return uint64_t{OrderedBits(logit)} << 32 | static_cast<uint32_t>(~token_id);
 }
 
 constexpr int32_t TokenOf(RankKey key) { return static_cast<int32_t>(~static_cast<uint32_t>(key)); }
 
-constexpr float LogitOf(RankKey key) {
-  const auto ordered = static_cast<uint32_t>(key >> 32);
-  return std::bit_cast<float>(ordered & 0x80000000u ? ordered & 0x7FFFFFFFu : ~ordered);
+constexpr float LogitOf(RankKey key) { return FromOrderedBits(static_cast<uint32_t>(key >> 32)); }
+
+// The last key that a token of this logit may have: {key >= LastKeyAt(l)} is {logit >= l}.
+constexpr RankKey LastKeyAt(float logit) {
+  return KeyOf(logit, std::numeric_limits<int32_t>::max());
+}
+
+// The last key that a token of a greater logit may have. REQUIRES: logit < +infinity.
+constexpr RankKey LastKeyAbove(float logit) {
+  return LastKeyAt(FromOrderedBits(OrderedBits(logit) + 1));
 }
 
 // The key below which only tokens that are never drawn lie: those at -infinity.
-inline constexpr RankKey kLastFinite =
-    KeyOf(std::numeric_limits<float>::lowest(), std::numeric_limits<int32_t>::max());
+inline constexpr RankKey kLastFinite = LastKeyAt(std::numeric_limits<float>::lowest());
 
 }  // namespace boltzmann::core
 

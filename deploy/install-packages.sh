@@ -19,8 +19,12 @@ group() {
   awk -v group="$1" '$1 == group { print $2 }' "$list"
 }
 
+# Whether the package $1 is there: this machine's, or that of the architecture after its colon.
 is_installed() {
-  [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+  local architecture=$native
+  [[ $1 != *:* ]] || architecture=${1##*:}
+  dpkg-query --show --showformat='${db:Status-Status} ${Architecture}\n' "$1" 2>/dev/null \
+    | grep -xE "installed ($architecture|all)" >/dev/null
 }
 
 # Runs apt-get quietly, as root; shows what it said only if it failed.
@@ -38,6 +42,7 @@ apt() {
 
 (($# > 0)) || die "name at least one group of $list"
 command -v apt-get dpkg-query >/dev/null || die "no apt-get here: Debian 12 is needed"
+native=$(dpkg --print-architecture)
 
 missing=()
 for name in "$@"; do
@@ -57,11 +62,15 @@ fi
 as_root=()
 if ((EUID != 0)); then
   command -v sudo >/dev/null || die "packages are missing, and this is neither root nor is there sudo." \
-      "As root, run: apt-get update && apt-get install --no-install-recommends ${missing[*]}"
+      "As root, run: deploy/install-packages.sh $*"
   as_root=(sudo)
 fi
 
 echo "Packages ($*): installing ${missing[*]} and what they depend on (a few minutes)."
+# A package may be one of another architecture, such as libhwy-dev:arm64.
+for package in "${missing[@]}"; do
+  [[ $package != *:* ]] || "${as_root[@]}" dpkg --add-architecture "${package##*:}"
+done
 apt update
 apt install --no-install-recommends "${missing[@]}"
 for package in "${missing[@]}"; do

@@ -25,6 +25,9 @@ ABSL_FLAG(
 ABSL_FLAG(std::string, unix_socket_mode, "0755",
           "Permissions of Unix sockets, in octal. To connect, a user must be allowed to write.");
 ABSL_FLAG(int32_t, workers, 0, "Threads that sample. 0: one for each processor.");
+ABSL_FLAG(std::string, instruction_set, "auto",
+          "What rows are computed with: avx512, avx2, neon, portable, or auto for the fastest that "
+          "this machine has. All give the same bits.");
 ABSL_FLAG(int32_t, max_message_bytes, boltzmann::server::Limits().max_message_bytes,
           "The largest request, in bytes.");
 ABSL_FLAG(uint32_t, max_row_count, boltzmann::server::Limits().max_row_count,
@@ -43,16 +46,10 @@ ABSL_FLAG(std::string, log_level, "info", "trace, debug, info, warning, error or
 namespace boltzmann::server {
 namespace {
 
-constexpr const char* kNames[] = {"listen",
-                                  "unix_socket_mode",
-                                  "workers",
-                                  "max_message_bytes",
-                                  "max_row_count",
-                                  "max_vocab_size",
-                                  "max_rows_in_flight",
-                                  "max_listed_tokens",
-                                  "drain_timeout",
-                                  "log_level"};
+constexpr const char* kNames[] = {"listen",          "unix_socket_mode",   "workers",
+                                  "instruction_set", "max_message_bytes",  "max_row_count",
+                                  "max_vocab_size",  "max_rows_in_flight", "max_listed_tokens",
+                                  "drain_timeout",   "log_level"};
 
 // The arguments --name=VALUE for the variables BOLTZMANN_NAME that are set.
 std::vector<std::string> EnvironmentArguments() {
@@ -152,6 +149,18 @@ absl::Status ReadSocketMode(int& mode) {
       absl::StrCat("--unix_socket_mode: ", text, " is not an octal number from 0 to 0777"));
 }
 
+absl::Status ReadInstructionSet(core::InstructionSet& set) {
+  const std::string name = absl::GetFlag(FLAGS_instruction_set);
+  if (name == "auto") return absl::OkStatus();
+  const absl::StatusOr<core::InstructionSet> found = core::FindInstructionSet(name);
+  if (!found.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--instruction_set: ", found.status().message(), ", or auto"));
+  }
+  set = *found;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Flags> ReadFlags(int argc, char** argv) {
@@ -163,6 +172,9 @@ absl::StatusOr<Flags> ReadFlags(int argc, char** argv) {
   if (absl::Status status = CheckRanges(); !status.ok()) return status;
   Flags flags;
   if (absl::Status status = ReadSocketMode(flags.server.unix_socket_mode); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = ReadInstructionSet(flags.server.instruction_set); !status.ok()) {
     return status;
   }
   flags.server.listen = absl::StrSplit(absl::GetFlag(FLAGS_listen), ',', absl::SkipEmpty());

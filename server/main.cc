@@ -42,7 +42,8 @@ int Serve(const Flags& flags) {
   }
   for (const std::string& address : (*server)->addresses())
     spdlog::info("listening on {}", address);
-  spdlog::info("serving with {} workers", (*server)->worker_count());
+  spdlog::info("serving with {} workers on {}", (*server)->worker_count(),
+               boltzmann::core::NameOf((*server)->instruction_set()));
 
   int received = 0;
   sigwait(&signals, &received);

@@ -103,7 +103,8 @@ class Server::Running {
  public:
   explicit Running(const ServerOptions& options)
       : limits_(options.limits),
-        engine_(core::EngineOptions{.worker_count = options.worker_count}),
+        engine_(core::EngineOptions{.worker_count = options.worker_count,
+                                    .instruction_set = options.instruction_set}),
         admission_(limits_.max_rows_in_flight),
         service_(limits_, engine_, admission_) {}
 
@@ -144,6 +145,7 @@ class Server::Running {
 
   const std::vector<std::string>& addresses() const { return addresses_; }
   int worker_count() const { return engine_.worker_count(); }
+  core::InstructionSet instruction_set() const { return engine_.instruction_set(); }
 
   std::shared_ptr<grpc::Channel> InProcessChannel() {
     return server_->InProcessChannel(grpc::ChannelArguments());
@@ -209,6 +211,8 @@ Server::~Server() = default;
 const std::vector<std::string>& Server::addresses() const { return running_->addresses(); }
 
 int Server::worker_count() const { return running_->worker_count(); }
+
+core::InstructionSet Server::instruction_set() const { return running_->instruction_set(); }
 
 absl::Status Server::Drain(std::chrono::milliseconds timeout) { return running_->Drain(timeout); }
 

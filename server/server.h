@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/instruction_set.h"
 #include "server/limits.h"
 
 namespace grpc {
@@ -28,6 +29,9 @@ struct ServerOptions {
   // Threads that compute. 0 means one for each processor.
   int worker_count = 0;
 
+  // What rows are computed with: one that this machine supports. All give the same bits.
+  core::InstructionSet instruction_set = core::SupportedInstructionSets().front();
+
   Limits limits;
 };
 
@@ -45,6 +49,7 @@ class Server {
   const std::vector<std::string>& addresses() const;
 
   int worker_count() const;
+  core::InstructionSet instruction_set() const;
 
   // Health turns NOT_SERVING, new calls are answered UNAVAILABLE, and those that run may
   // finish until `timeout` has passed; what then still runs is cancelled. Nothing is

@@ -111,7 +111,7 @@ grpc::ServerUnaryReactor* SamplerService::GetServerInfo(grpc::CallbackServerCont
                                                         const v1::GetServerInfoRequest*,
                                                         v1::GetServerInfoResponse* response) {
   response->set_version(BOLTZMANN_VERSION);
-  response->set_instruction_set(std::string(engine_.instruction_set()));
+  response->set_instruction_set(std::string(core::NameOf(engine_.instruction_set())));
   response->set_worker_count(engine_.worker_count());
   v1::Limits& limits = *response->mutable_limits();
   limits.set_max_message_bytes(limits_.max_message_bytes);

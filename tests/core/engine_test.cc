@@ -159,7 +159,12 @@ TEST(Engine, HasOneWorkerForEachProcessorUnlessTold) {
   EXPECT_LE(engine.worker_count(), static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-TEST(Engine, NamesItsInstructionSet) { EXPECT_FALSE(SharedEngine().instruction_set().empty()); }
+TEST(Engine, UsesTheFastestInstructionSetUnlessToldOtherwise) {
+  EXPECT_EQ(core::Engine().instruction_set(), core::SupportedInstructionSets().front());
+  for (core::InstructionSet set : core::SupportedInstructionSets()) {
+    EXPECT_EQ(core::Engine({.worker_count = 1, .instruction_set = set}).instruction_set(), set);
+  }
+}
 
 }  // namespace
 }  // namespace boltzmann::test

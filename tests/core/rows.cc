@@ -124,7 +124,16 @@ std::string Print(const core::RowResult& result) {
   return text;
 }
 
-std::string SampleAndPrint(const Row& row) { return Print(Sampled(SharedEngine(), row)[0]); }
+std::string SampleAndPrint(core::Engine& engine, const Row& row) {
+  return Print(Sampled(engine, row)[0]);
+}
+
+std::string SampleAndPrint(const Row& row) { return SampleAndPrint(SharedEngine(), row); }
+
+bool IsSupported(core::InstructionSet set) {
+  const auto supported = core::SupportedInstructionSets();
+  return std::find(supported.begin(), supported.end(), set) != supported.end();
+}
 
 core::Engine& SharedEngine() {
   static core::Engine engine({.worker_count = 1});

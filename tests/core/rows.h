@@ -11,6 +11,7 @@
 
 #include "core/batch.h"
 #include "core/engine.h"
+#include "core/instruction_set.h"
 #include "core/logits.h"
 #include "core/params.h"
 
@@ -20,6 +21,13 @@ inline constexpr float kInf = std::numeric_limits<float>::infinity();
 inline constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 inline constexpr core::DataType kDataTypes[] = {core::DataType::kFloat32, core::DataType::kFloat16,
                                                 core::DataType::kBFloat16};
+
+inline constexpr core::InstructionSet kAllInstructionSets[] = {
+    core::InstructionSet::kAvx512, core::InstructionSet::kAvx2, core::InstructionSet::kNeon,
+    core::InstructionSet::kPortable};
+
+// Whether this machine can run it; a test that asks for another is skipped.
+bool IsSupported(core::InstructionSet set);
 
 // The nearest binary16, never rounding a finite number to infinity; and its exact value.
 uint16_t NarrowToHalf(float x);
@@ -86,7 +94,8 @@ class Sampled {
 // A result as text: two results have the same text iff they are equal to the bit.
 std::string Print(const core::RowResult& result);
 
-// Samples one row on an engine of one worker and prints the result.
+// Samples one row and prints the result; without an engine named, on SharedEngine().
+std::string SampleAndPrint(core::Engine& engine, const Row& row);
 std::string SampleAndPrint(const Row& row);
 
 // An engine of one worker that all tests of a program share.

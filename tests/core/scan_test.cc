@@ -2,6 +2,7 @@
 #include "core/scan.h"
 
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -25,13 +26,19 @@ Ends DrawEnds(const std::vector<float>& logits, double temperature, RankKey cut,
                            static_cast<int32_t>(logits.size()));
   std::vector<core::Block> blocks(core::BlockCount(row.vocab_size()));
   core::ScannedRow scanned =
-      core::Scan(row, {.temperature = temperature, .tempered_sums = summed}, absl::MakeSpan(blocks),
+      core::Scan(core::KernelsFor(SharedEngine().instruction_set()), row,
+                 {.temperature = temperature, .tempered_sums = summed}, absl::MakeSpan(blocks),
                  [](int count, absl::FunctionRef<void(int)> body) {
                    for (int i = 0; i < count; ++i) body(i);
                  });
-  const core::Kept kept = core::Tally(scanned, cut, temperature);
-  return {core::TokenAt(scanned, cut, temperature, kept, 0.0),
-          core::TokenAt(scanned, cut, temperature, kept, kLargestBelowOne)};
+  const auto token_at = [&](double u) {
+    const core::Kept kept = core::Tally(scanned, cut, temperature);
+    const std::optional<int32_t> token = core::TokenAt(scanned, cut, temperature, kept, u);
+    if (token) return *token;
+    const core::Kept exact = core::TallyExactly(scanned, cut, temperature);
+    return core::TokenAt(scanned, cut, temperature, exact, u).value();
+  };
+  return {token_at(0.0), token_at(kLargestBelowOne)};
 }
 
 // Sums of one block in different orders differ in their last bits: the token named must be

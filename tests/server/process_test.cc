@@ -125,6 +125,17 @@ TEST(ServerProcess, ReadsFlagsFromTheEnvironmentWhichTheCommandLineOverrides) {
   EXPECT_EQ(process.Wait(), 0);
 }
 
+TEST(ServerProcess, ComputesWithTheInstructionSetAskedForAndSaysSo) {
+  Process process({"--listen=127.0.0.1:0"}, {"BOLTZMANN_INSTRUCTION_SET=portable"});
+  ASSERT_TRUE(process.ReadUntil("workers on portable")) << process.text();
+  const auto stub = v1::SamplerService::NewStub(
+      grpc::CreateChannel(process.Address(0), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext context;
+  v1::GetServerInfoResponse info;
+  ASSERT_TRUE(stub->GetServerInfo(&context, {}, &info).ok());
+  EXPECT_EQ(info.instruction_set(), "portable");
+}
+
 TEST(ServerProcess, ATakenPortEndsItWithAnErrorThatNamesThePort) {
   const auto first = StartServer();
   const std::string& taken = first->addresses().front();
@@ -142,6 +153,8 @@ TEST(ServerProcess, BadFlagsEndItWithAMessageThatNamesThem) {
   expect({"--no_such_flag=1"}, "no_such_flag");
   expect({"--workers=many"}, "workers");
   expect({"--workers=-1"}, "--workers: -1 is outside [0, 4096]");
+  expect({"--instruction_set=sse9"},
+         "--instruction_set: 'sse9' is no instruction set of this machine");
   expect({"--max_vocab_size=0"}, "--max_vocab_size: 0 is outside [1, 2147483647]");
   expect({"--unix_socket_mode=0999"}, "--unix_socket_mode: 0999 is not an octal number");
   expect({"--log_level=loud"}, "log_level: loud is not one of");

@@ -1,8 +1,14 @@
-#include "core/exp_log.h"
+#include "core/log.h"
+
+#include <bit>
+#include <cstdint>
 
 namespace boltzmann::core {
 
 double LogPositive(double x) {
+  // ln 2 in two parts; products of the first with integers below 2^20 are exact.
+  constexpr double kLn2High = 6.93147180369123816490e-01;
+  constexpr double kLn2Low = 1.90821492927058770002e-10;
   // x = 2^n m with m in [sqrt(1/2), sqrt(2)).
   constexpr uint64_t kSqrtHalf = 0x3FE6A09E667F3BCD;
   constexpr uint64_t kExponent = 0xFFF0000000000000;

@@ -1,0 +1,500 @@
+// The body of the kernels, included once for each instruction set. The contracts are in
+// kernels.h, the arithmetic in arithmetic-inl.h.
+
+#if defined(BOLTZMANN_CORE_KERNELS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef BOLTZMANN_CORE_KERNELS_INL_H_
+#undef BOLTZMANN_CORE_KERNELS_INL_H_
+#else
+#define BOLTZMANN_CORE_KERNELS_INL_H_
+#endif
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "core/arithmetic-inl.h"
+#include "core/kernels.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace boltzmann::core::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+// The blocks whose maxima are found before their sums: enough for the processor to go on
+// with the next block while a maximum is on its way; few, so that they stay in the L1 cache.
+constexpr int kGroup = 4;
+
+// How far ahead of what is read memory is asked for.
+constexpr size_t kPrefetchBytes = 4096;
+
+// ------------------------------------------------------------------ reading a block
+
+// Widens a block's logits.
+HWY_INLINE void WidenBlock(DataType type, const std::byte* bytes, float* HWY_RESTRICT out) {
+  const D32 d;
+  if (type == DataType::kFloat32) {
+    const auto* from = reinterpret_cast<const float*>(bytes);
+    for (int i = 0; i < kBlockSize; i += kWidth32) hn::Store(hn::LoadU(d, from + i), d, out + i);
+    return;
+  }
+  const hn::RebindToUnsigned<D32> du;
+  const hn::Rebind<uint16_t, D32> d16;
+  const auto* from = reinterpret_cast<const uint16_t*>(bytes);
+  if (type == DataType::kBFloat16) {
+    for (int i = 0; i < kBlockSize; i += kWidth32) {
+      const auto bits = hn::PromoteTo(du, hn::LoadU(d16, from + i));
+      hn::Store(hn::BitCast(d, hn::ShiftLeft<16>(bits)), d, out + i);
+    }
+    return;
+  }
+  for (int i = 0; i < kBlockSize; i += kWidth32) {
+#if HWY_TARGET == HWY_SCALAR
+    // The fields move to where a float has them; a multiplication rebiases the exponent.
+    const auto bits = hn::PromoteTo(du, hn::LoadU(d16, from + i));
+    const auto magnitude = hn::ShiftLeft<13>(hn::And(bits, hn::Set(du, 0x7FFFu)));
+    const auto sign = hn::ShiftLeft<16>(hn::And(bits, hn::Set(du, 0x8000u)));
+    const auto rebiased = hn::BitCast(du, hn::Mul(hn::BitCast(d, magnitude), hn::Set(d, 0x1p112f)));
+    const auto special = hn::Or(magnitude, hn::Set(du, 0x7F800000u));
+    const auto finite = hn::Lt(magnitude, hn::Set(du, 0x7C00u << 13));
+    hn::Store(hn::BitCast(d, hn::Or(hn::IfThenElse(finite, rebiased, special), sign)), d, out + i);
+#else
+    const hn::Rebind<hwy::float16_t, D32> half;
+    hn::Store(hn::PromoteTo(d, hn::BitCast(half, hn::LoadU(d16, from + i))), d, out + i);
+#endif
+  }
+}
+
+// The logits in one block as they were received; those past the end of the row are
+// -infinity. Where they lie ready they are not copied to `buffer`.
+HWY_INLINE const float* ReadBlock(const LogitRow& row, int block, float* HWY_RESTRICT buffer) {
+  const int32_t first = block * kBlockSize;
+  const int32_t count = std::min(kBlockSize, row.vocab_size() - first);
+  const std::byte* bytes = row.Contiguous(first, count);
+  if (HWY_LIKELY(bytes != nullptr && count == kBlockSize)) {
+    if (row.type() == DataType::kFloat32) return reinterpret_cast<const float*>(bytes);
+    WidenBlock(row.type(), bytes, buffer);
+    return buffer;
+  }
+  alignas(8) std::byte copy[kBlockSize * sizeof(float)] = {};
+  row.CopyBytes(first, count, copy);
+  WidenBlock(row.type(), copy, buffer);
+  std::fill(buffer + count, buffer + kBlockSize, -kInfinity);
+  return buffer;
+}
+
+// Puts tokens that are not allowed at -infinity.
+HWY_INLINE void MaskBlock(const LogitRow& row, int block, float* HWY_RESTRICT logits) {
+  const D32 d;
+  const hn::RebindToUnsigned<D32> du;
+  const V32 never = hn::Set(d, -kInfinity);
+  const auto bit = hn::BitCast(du, hn::Shl(hn::Set(du, 1u), hn::Iota(du, 0)));
+  for (int i = 0; i < kBlockSize; i += kWidth32) {
+    const uint32_t word = row.AllowedWord((block * kBlockSize + i) / 32);
+    const auto allowed = hn::TestBit(hn::Set(du, word >> (i % 32)), bit);
+    const V32 logit = hn::Load(d, logits + i);
+    hn::Store(hn::IfThenElse(hn::RebindMask(d, allowed), logit, never), d, logits + i);
+  }
+}
+
+// The block as sampling sees it.
+HWY_INLINE const float* OverlayBlock(const LogitRow& row, int block, const float* received,
+                                     float* HWY_RESTRICT buffer) {
+  if (HWY_LIKELY(!row.HasOverlay())) return received;
+  if (received != buffer)
+    WidenBlock(DataType::kFloat32, reinterpret_cast<const std::byte*>(received), buffer);
+  const int32_t first = block * kBlockSize;
+  row.ApplyEdits(first, std::min(kBlockSize, row.vocab_size() - first), buffer);
+  if (row.IsMasked()) MaskBlock(row, block, buffer);
+  return buffer;
+}
+
+HWY_INLINE const float* SeenBlock(const LogitRow& row, int block, float* HWY_RESTRICT buffer) {
+  return OverlayBlock(row, block, ReadBlock(row, block, buffer), buffer);
+}
+
+// The largest logit of a block that has no NaN.
+HWY_INLINE float MaxOf(const float* HWY_RESTRICT logits) {
+  constexpr int kVectors = kScanLanes / kWidth32;
+  const D32 d;
+  V32 max[kVectors];
+  for (int j = 0; j < kVectors; ++j) max[j] = hn::LoadU(d, logits + j * kWidth32);
+  for (int i = kScanLanes; i < kBlockSize; i += kScanLanes) {
+    for (int j = 0; j < kVectors; ++j) {
+      max[j] = hn::Max(max[j], hn::LoadU(d, logits + i + j * kWidth32));
+    }
+  }
+  for (int j = 1; j < kVectors; ++j) max[0] = hn::Max(max[0], max[j]);
+  return hn::GetLane(hn::MaxOfLanes(d, max[0]));
+}
+
+// Whether a block may have a NaN: a sum of its logits has one, or infinities that met.
+HWY_INLINE bool MayHaveNan(const float* HWY_RESTRICT logits) {
+  constexpr int kVectors = kScanLanes / kWidth32;
+  const D32 d;
+  V32 sum[kVectors];
+  for (int j = 0; j < kVectors; ++j) sum[j] = hn::LoadU(d, logits + j * kWidth32);
+  for (int i = kScanLanes; i < kBlockSize; i += kScanLanes) {
+    for (int j = 0; j < kVectors; ++j) {
+      sum[j] = hn::Add(sum[j], hn::LoadU(d, logits + i + j * kWidth32));
+    }
+  }
+  for (int j = 1; j < kVectors; ++j) sum[0] = hn::Add(sum[0], sum[j]);
+  return !hn::AllFalse(d, hn::IsNaN(sum[0]));
+}
+
+// The largest logit of a block that may have a NaN; a NaN if it has one.
+HWY_NOINLINE float MaxOrNan(const float* logits) {
+  for (int i = 0; i < kBlockSize; ++i) {
+    if (std::isnan(logits[i])) return logits[i];
+  }
+  return *std::max_element(logits, logits + kBlockSize);
+}
+
+HWY_INLINE void Prefetch(const float* logits) {
+  const char* ahead = reinterpret_cast<const char*>(logits) + kPrefetchBytes;
+  for (size_t i = 0; i < kBlockSize * sizeof(float); i += 64) __builtin_prefetch(ahead + i);
+}
+
+// ------------------------------------------------------------------ scan
+
+// Finds the sum of exp(l - max). Returns whether there was a NaN.
+HWY_INLINE bool SumExp(const float* HWY_RESTRICT logits, float max, const Exp32& exp,
+                       double& total) {
+  const D32 d;
+  const V32 origin = hn::Set(d, max);
+  Exp32::Bits trace = hn::Zero(hn::RebindToUnsigned<D32>());
+  ScanSum sum;
+  for (int i = 0; i < kBlockSize; i += kChains32 * kWidth32) {
+    V32 x[kChains32];
+    for (int j = 0; j < kChains32; ++j) {
+      x[j] = hn::Sub(hn::LoadU(d, logits + i + j * kWidth32), origin);
+    }
+    exp(x, trace);
+    sum.Add(x);
+  }
+  total = sum.Total();
+  return Exp32::HadNan(trace);
+}
+
+// The same at two temperatures.
+HWY_INLINE bool SumExpTwice(const float* HWY_RESTRICT logits, float max, const Exp32& exp1,
+                            const Exp32& exp2, Block& block) {
+  const D32 d;
+  const V32 origin = hn::Set(d, max);
+  Exp32::Bits trace = hn::Zero(hn::RebindToUnsigned<D32>());
+  ScanSum sum1, sum2;
+  for (int i = 0; i < kBlockSize; i += kChains32 * kWidth32) {
+    V32 x[kChains32];
+    V32 y[kChains32];
+    for (int j = 0; j < kChains32; ++j) {
+      x[j] = y[j] = hn::Sub(hn::LoadU(d, logits + i + j * kWidth32), origin);
+    }
+    exp1(x, trace);
+    sum1.Add(x);
+    exp2(y);
+    sum2.Add(y);
+  }
+  block.model_sum = sum1.Total();
+  block.tempered_sum = sum2.Total();
+  return Exp32::HadNan(trace);
+}
+
+// Sets the sums of a block. Returns whether a logit received is, or may be, a NaN.
+HWY_INLINE bool ScanSums(const ScanOptions& options, const Exp32& model, const Exp32& tempered,
+                         const float* received, const float* seen, Block& block) {
+  const bool same = received == seen;
+  const bool model_sum = options.model_sums && std::isfinite(block.received_max);
+  const bool tempered_sum = options.tempered_sums && std::isfinite(block.max);
+  if (same && model_sum && tempered_sum && options.temperature != 1.0) {
+    return SumExpTwice(seen, block.max, model, tempered, block);
+  }
+  bool nan = true;
+  if (model_sum) nan = SumExp(received, block.received_max, model, block.model_sum);
+  if (!tempered_sum) return nan;
+  if (same && model_sum) {
+    block.tempered_sum = block.model_sum;
+    return nan;
+  }
+  const bool seen_nan = SumExp(seen, block.max, tempered, block.tempered_sum);
+  return same ? seen_nan : nan;
+}
+
+void Scan(const LogitRow& row, const ScanOptions& options, int first, absl::Span<Block> blocks) {
+  const Exp32 model(1.0);
+  const Exp32 tempered(options.tempered_sums ? options.temperature : 1.0);
+  HWY_ALIGN float received_buffer[kGroup][kBlockSize];
+  HWY_ALIGN float seen_buffer[kGroup][kBlockSize];
+  const float* received[kGroup];
+  const float* seen[kGroup];
+  const int count = static_cast<int>(blocks.size());
+  for (int begin = 0; begin < count; begin += kGroup) {
+    const int group = std::min(kGroup, count - begin);
+    for (int i = 0; i < group; ++i) {
+      Block& block = blocks[begin + i];
+      const int index = first + begin + i;
+      received[i] = ReadBlock(row, index, received_buffer[i]);
+      Prefetch(received[i]);
+      seen[i] = OverlayBlock(row, index, received[i], seen_buffer[i]);
+      block = Block();
+      block.received_max = block.max = MaxOf(received[i]);
+      if (HWY_UNLIKELY(seen[i] != received[i])) block.max = MaxOf(seen[i]);
+    }
+    for (int i = 0; i < group; ++i) {
+      Block& block = blocks[begin + i];
+      const bool nan = ScanSums(options, model, tempered, received[i], seen[i], block);
+      if (nan && HWY_UNLIKELY(MayHaveNan(received[i]))) {
+        block.received_max = MaxOrNan(received[i]);
+      }
+    }
+  }
+}
+
+// ------------------------------------------------------------------ weights
+
+void Weigh(const float* logits, int count, const WeightScale& scale, double* weights) {
+  const D64 d;
+  const Exp64 exp(scale.temperature);
+  const V64 origin = hn::Set(d, static_cast<double>(scale.max));
+  HWY_ALIGN float padded[kLanes];
+  HWY_ALIGN double out[kLanes];
+  for (int i = 0; i < count; i += kLanes) {
+    const bool whole = i + kLanes <= count;
+    const float* from = logits + i;
+    if (!whole) {
+      for (int j = 0; j < kLanes; ++j) padded[j] = i + j < count ? logits[i + j] : scale.max;
+      from = padded;
+    }
+    V64 x[Sum::kVectors];
+    for (int j = 0; j < Sum::kVectors; ++j) {
+      const V64 logit = hn::PromoteTo(d, hn::LoadU(DHalf(), from + j * kWidth64));
+      x[j] = hn::Sub(logit, origin);
+    }
+    exp(x);
+    double* to = whole ? weights + i : out;
+    for (int j = 0; j < Sum::kVectors; ++j) hn::StoreU(x[j], d, to + j * kWidth64);
+    for (int j = 0; !whole && i + j < count; ++j) weights[i + j] = out[j];
+  }
+}
+
+// 0, 1, 2 ...
+HWY_ALIGN constexpr int32_t kIota[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+// Whether a block can hold a token with key >= cut.
+HWY_INLINE bool Reaches(const Block& block, RankKey cut) { return block.max >= LogitOf(cut); }
+
+// {key >= cut} as a mask over the logits of a block.
+class Cut {
+ public:
+  explicit Cut(RankKey cut) : logit_(LogitOf(cut)), token_(TokenOf(cut)) {}
+  HWY_INLINE M32 Keeps(V32 logit, int32_t first_token) const {
+    const D32 d;
+    const DId di;
+    const V32 bound = hn::Set(d, logit_);
+    const auto last = hn::Set(di, token_ - first_token);
+    const M32 later = hn::RebindMask(d, hn::Gt(hn::Load(di, kIota), last));
+    return hn::Or(hn::Gt(logit, bound), hn::AndNot(later, hn::Eq(logit, bound)));
+  }
+
+ private:
+  float logit_;
+  int32_t token_;
+};
+
+// Copies the block with the tokens below the cut at -infinity.
+HWY_INLINE void KeepBlock(const float* logits, const Cut& cut, int block, float* HWY_RESTRICT out) {
+  const D32 d;
+  const V32 never = hn::Set(d, -kInfinity);
+  for (int i = 0; i < kBlockSize; i += kWidth32) {
+    const V32 logit = hn::LoadU(d, logits + i);
+    hn::Store(hn::IfThenElse(cut.Keeps(logit, block * kBlockSize + i), logit, never), d, out + i);
+  }
+}
+
+// Loads kChains64 vectors of logits relative to the maximum.
+HWY_INLINE void LoadRelative(const float* HWY_RESTRICT logits, V64 max, V64 (&x)[kChains64]) {
+  for (int j = 0; j < kChains64; ++j) {
+    x[j] = hn::Sub(hn::PromoteTo(D64(), hn::Load(DHalf(), logits + j * kWidth64)), max);
+  }
+}
+
+double Tally(const LogitRow& row, const WeightScale& scale, RankKey cut_key,
+             absl::Span<Block> blocks) {
+  const Exp64 exp(scale.temperature);
+  const V64 max = hn::Set(D64(), static_cast<double>(scale.max));
+  const Cut cut(cut_key);
+  HWY_ALIGN float buffer[kBlockSize];
+  HWY_ALIGN float kept[kBlockSize];
+  double total = 0;
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    blocks[b].kept_mass = 0;
+    if (!Reaches(blocks[b], cut_key)) continue;
+    KeepBlock(SeenBlock(row, static_cast<int>(b), buffer), cut, static_cast<int>(b), kept);
+    Sum sum;
+    for (int i = 0; i < kBlockSize; i += kChains64 * kWidth64) {
+      V64 x[kChains64];
+      LoadRelative(kept + i, max, x);
+      exp(x);
+      sum.Add(x);
+    }
+    blocks[b].kept_mass = sum.Total();
+    total += blocks[b].kept_mass;
+  }
+  return total;
+}
+
+Zones TallyZones(const LogitRow& row, const WeightScale& scale, RankKey cut_key, float low,
+                 float high, absl::Span<Block> blocks) {
+  const D64 d;
+  const Exp64 exp(scale.temperature);
+  const V64 max = hn::Set(D64(), static_cast<double>(scale.max));
+  const Cut cut(cut_key);
+  const V64 low_bound = hn::Set(d, static_cast<double>(low) - scale.max);
+  const V64 high_bound = hn::Set(d, static_cast<double>(high) - scale.max);
+  HWY_ALIGN float buffer[kBlockSize];
+  HWY_ALIGN float kept[kBlockSize];
+  Zones zones;
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    blocks[b].kept_mass = 0;
+    if (!Reaches(blocks[b], cut_key)) continue;
+    KeepBlock(SeenBlock(row, static_cast<int>(b), buffer), cut, static_cast<int>(b), kept);
+    Sum all, lower, upper;
+    for (int i = 0; i < kBlockSize; i += kChains64 * kWidth64) {
+      V64 x[kChains64];
+      LoadRelative(kept + i, max, x);
+      hn::Mask<D64> is_lower[kChains64], is_upper[kChains64];
+      for (int j = 0; j < kChains64; ++j) {
+        is_lower[j] = hn::Ge(x[j], low_bound);
+        is_upper[j] = hn::Gt(x[j], high_bound);
+      }
+      exp(x);
+      all.Add(x);
+      for (int j = 0; j < kChains64; ++j) x[j] = hn::IfThenElseZero(is_lower[j], x[j]);
+      lower.Add(x);
+      for (int j = 0; j < kChains64; ++j) x[j] = hn::IfThenElseZero(is_upper[j], x[j]);
+      upper.Add(x);
+    }
+    zones.all += all.Total();
+    zones.lower += lower.Total();
+    zones.upper += blocks[b].kept_mass = upper.Total();
+  }
+  return zones;
+}
+
+double WeightedLogs(const LogitRow& row, const WeightScale& scale, RankKey cut_key,
+                    absl::Span<const Block> blocks) {
+  const D64 d;
+  const Exp64 exp(scale.temperature);
+  const V64 max = hn::Set(D64(), static_cast<double>(scale.max));
+  const Cut cut(cut_key);
+  const V64 per_temperature = hn::Set(d, 1.0 / scale.temperature);
+  HWY_ALIGN float buffer[kBlockSize];
+  HWY_ALIGN float kept[kBlockSize];
+  double total = 0;
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    if (!Reaches(blocks[b], cut_key)) continue;
+    KeepBlock(SeenBlock(row, static_cast<int>(b), buffer), cut, static_cast<int>(b), kept);
+    Sum sum;
+    for (int i = 0; i < kBlockSize; i += kChains64 * kWidth64) {
+      V64 x[kChains64];
+      LoadRelative(kept + i, max, x);
+      V64 log[kChains64];
+      for (int j = 0; j < kChains64; ++j) log[j] = hn::Mul(exp.Clamp(x[j]), per_temperature);
+      exp(x);
+      for (int j = 0; j < kChains64; ++j) x[j] = hn::Mul(x[j], log[j]);
+      sum.Add(x);
+    }
+    total += sum.Total();
+  }
+  return total;
+}
+
+// ------------------------------------------------------------------ counting, gathering
+
+// For each byte, where its bits are set: one byte each, the lowest first.
+constexpr std::array<uint64_t, 256> kWhereSet = [] {
+  std::array<uint64_t, 256> table = {};
+  for (int byte = 0; byte < 256; ++byte) {
+    int count = 0;
+    for (uint64_t bit = 0; bit < 8; ++bit) {
+      if (byte >> bit & 1) table[byte] |= bit << (8 * count++);
+    }
+  }
+  return table;
+}();
+
+int32_t Count(const LogitRow& row, RankKey cut_key, absl::Span<const Block> blocks) {
+  const D32 d;
+  const Cut cut(cut_key);
+  HWY_ALIGN float buffer[kBlockSize];
+  int32_t count = 0;
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    if (!Reaches(blocks[b], cut_key)) continue;
+    const float* logits = SeenBlock(row, static_cast<int>(b), buffer);
+    for (int i = 0; i < kBlockSize; i += kWidth32) {
+      const int32_t first_token = static_cast<int32_t>(b) * kBlockSize + i;
+      count +=
+          static_cast<int32_t>(hn::CountTrue(d, cut.Keeps(hn::LoadU(d, logits + i), first_token)));
+    }
+  }
+  return count;
+}
+
+// Writes where the bits of a block are set, in ascending order. Returns how many are. Has no
+// branch on what is set, which nothing could predict.
+HWY_INLINE int32_t WhereSet(const uint8_t (&bits)[kBlockSize / 8],
+                            uint8_t (&where)[kBlockSize + 8]) {
+  constexpr uint64_t kByteOfEights = 0x0808080808080808;
+  int32_t count = 0;
+  for (int i = 0; i < kBlockSize / 8; ++i) {
+    const uint64_t indices = kWhereSet[bits[i]] + i * kByteOfEights;
+    hwy::CopyBytes<8>(&indices, where + count);
+    count += std::popcount(bits[i]);
+  }
+  return count;
+}
+
+Gathered Gather(const LogitRow& row, RankKey low, float high, absl::Span<const Block> blocks,
+                RankKey* keys, int32_t capacity) {
+  const D32 d;
+  const Cut cut(low);
+  const V32 high_bound = hn::Set(d, high);
+  HWY_ALIGN float buffer[kBlockSize];
+  Gathered gathered;
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    if (!Reaches(blocks[b], low)) continue;
+    const float* logits = SeenBlock(row, static_cast<int>(b), buffer);
+    const int32_t first = static_cast<int32_t>(b) * kBlockSize;
+    uint8_t bits[kBlockSize / 8] = {};
+    int32_t all = 0;
+    for (int i = 0; i < kBlockSize; i += kWidth32) {
+      const V32 logit = hn::LoadU(d, logits + i);
+      const M32 kept = cut.Keeps(logit, first + i);
+      const M32 between = hn::And(kept, hn::Le(logit, high_bound));
+      all += static_cast<int32_t>(hn::CountTrue(d, kept));
+      uint8_t some[8];
+      hn::StoreMaskBits(d, between, some);
+      for (int j = 0; j < (kWidth32 + 7) / 8; ++j) bits[i / 8 + j] |= some[j] << (i % 8);
+    }
+    uint8_t where[kBlockSize + 8];
+    const int32_t count = WhereSet(bits, where);
+    const int32_t room = std::clamp(capacity - gathered.count, 0, count);
+    for (int32_t i = 0; i < room; ++i) {
+      keys[gathered.count + i] = KeyOf(logits[where[i]], first + where[i]);
+    }
+    gathered.count += count;
+    gathered.above += all - count;
+  }
+  return gathered;
+}
+
+}  // namespace boltzmann::core::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // BOLTZMANN_CORE_KERNELS_INL_H_

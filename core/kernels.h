@@ -1,0 +1,104 @@
+// The loops over a row, built once for each instruction set from one body
+// (kernels-inl.h). Internal to core.
+//
+// Every kernel gives the same bits whatever the instruction set: a fixed block size, fixed
+// lanes inside a block, fused multiply-adds written out, and exponentials of our own.
+#ifndef BOLTZMANN_CORE_KERNELS_H_
+#define BOLTZMANN_CORE_KERNELS_H_
+
+#include <cstdint>
+
+#include "absl/types/span.h"
+#include "core/instruction_set.h"
+#include "core/logits.h"
+#include "core/total_order.h"
+
+namespace boltzmann::core {
+
+// The logits in one block. The last block of a row may have fewer.
+inline constexpr int kBlockSize = 256;
+
+// The blocks that a row of `vocab_size` logits has.
+constexpr int BlockCount(int32_t vocab_size) { return (vocab_size + kBlockSize - 1) / kBlockSize; }
+
+// What is known of one block.
+struct Block {
+  float max = 0;            // as sampling sees it
+  float received_max = 0;   // as received; NaN if any logit is NaN
+  double model_sum = 0;     // of exp(l - received_max) as received, if asked for
+  double tempered_sum = 0;  // of exp((l - max) / T), if asked for
+  double kept_mass = 0;     // of exp((l - row max) / T) over kept tokens: set by Tally
+};
+
+// A sum that a scan finds is within this much of the true one, relatively. Single
+// precision: 1.1e-7 from the polynomial, 1.2e-7 from evaluating it, at most 4.5e-7 from the
+// argument where it weighs most, at most 4.2e-7 from adding up.
+inline constexpr double kScanError = 1.25e-6;
+
+// What a scan is to compute besides the maxima. Each sum costs an exponential a logit,
+// unless the temperature is 1 and the row has no overlay: then one serves for both.
+struct ScanOptions {
+  double temperature = 1.0;  // T, in [kGreedyTemperature, kMaxScanTemperature] if summed
+  bool model_sums = false;
+  bool tempered_sums = false;
+};
+
+// Above this, 1 / T leaves the range where single precision is precise.
+inline constexpr double kMaxScanTemperature = 0x1p60;
+
+// exp((l - max) / T), to within 2e-14 of it; exactly 1 at max. What is below 2^-1020,
+// -infinity too, gives about 2^-1020.
+struct WeightScale {
+  float max;           // of the row
+  double temperature;  // T, in [kGreedyTemperature, 1e200]
+};
+
+// What one pass over a row finds on both sides of two bounds.
+struct Zones {
+  double all = 0;    // the mass of {key >= cut}
+  double lower = 0;  // of {logit >= low} within it
+  double upper = 0;  // of {logit > high} within it
+};
+
+// What a gathering finds.
+struct Gathered {
+  int32_t count = 0;  // tokens between the bounds
+  int32_t above = 0;  // tokens with key >= low and logit > high
+};
+
+struct Kernels {
+  // Finds the maxima and sums of blocks [first, first + blocks.size()).
+  void (*scan)(const LogitRow& row, const ScanOptions& options, int first,
+               absl::Span<Block> blocks);
+
+  // The weights of `count` logits, none above the maximum.
+  void (*weigh)(const float* logits, int count, const WeightScale& scale, double* weights);
+
+  // Sets kept_mass to the mass of {key >= cut}, and returns the sum. Reads only blocks that
+  // reach the cut.
+  double (*tally)(const LogitRow& row, const WeightScale& scale, RankKey cut,
+                  absl::Span<Block> blocks);
+
+  // Sets kept_mass to the mass of {logit > high} within {key >= cut}.
+  Zones (*tally_zones)(const LogitRow& row, const WeightScale& scale, RankKey cut, float low,
+                       float high, absl::Span<Block> blocks);
+
+  // The sum of w * ln(w) over the weights w of {key >= cut}.
+  double (*weighted_logs)(const LogitRow& row, const WeightScale& scale, RankKey cut,
+                          absl::Span<const Block> blocks);
+
+  // The number of tokens with key >= cut.
+  int32_t (*count)(const LogitRow& row, RankKey cut, absl::Span<const Block> blocks);
+
+  // Finds the tokens with key >= low and logit <= high, in the order of ids. Writes the keys
+  // of the first `capacity`.
+  Gathered (*gather)(const LogitRow& row, RankKey low, float high, absl::Span<const Block> blocks,
+                     RankKey* keys, int32_t capacity);
+};
+
+// REQUIRES: the set is one of SupportedInstructionSets().
+const Kernels& KernelsFor(InstructionSet set);
+
+}  // namespace boltzmann::core
+
+#endif  // BOLTZMANN_CORE_KERNELS_H_

@@ -1,0 +1,46 @@
+// Finds cuts that lie deep in the order of a row's tokens, without sorting the row.
+#ifndef BOLTZMANN_CORE_SELECTION_H_
+#define BOLTZMANN_CORE_SELECTION_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "core/scan.h"
+#include "core/total_order.h"
+#include "hwy/contrib/sort/vqsort.h"
+
+namespace boltzmann::core {
+
+// The most tokens that are ranked at once: 8 bytes each, in SelectionScratch.
+inline constexpr int32_t kMaxCandidates = 1 << 15;
+
+// Memory that selections reuse from row to row: up to 352 KB.
+struct SelectionScratch {
+  // Sorts keys into the total order.
+  void Sort(absl::Span<RankKey> keys);
+
+  std::vector<RankKey> candidates;
+  std::vector<uint32_t> sample;  // ordered bits of logits
+  std::vector<double> sample_weights;
+  hwy::Sorter sorter;
+};
+
+// The key of the token that `count` - 1 others precede. REQUIRES: 1 <= count <= V.
+// O(V), two passes as a rule.
+RankKey KthKey(const ScannedRow& row, int32_t count, SelectionScratch& scratch);
+
+// A nucleus and its mass.
+struct Nucleus {
+  RankKey cut;
+  Kept kept;  // summed in double; the blocks' kept_mass is its parts
+};
+
+// The nucleus of {key >= cut}: the tokens before which there is less than the share `top_p`
+// of the mass. O(V), two passes as a rule.
+Nucleus FindNucleus(ScannedRow& row, RankKey cut, double temperature, double top_p,
+                    SelectionScratch& scratch);
+
+}  // namespace boltzmann::core
+
+#endif  // BOLTZMANN_CORE_SELECTION_H_
