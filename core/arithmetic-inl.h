@@ -86,10 +86,10 @@ class Exp {
   HWY_INLINE V Clamp(V x) const {
     const D d;
     const V least = hn::Set(d, least_);
-#if HWY_TARGET == HWY_SCALAR
-    return hn::IfThenElse(hn::Lt(x, least), least, x);
-#else
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
     return hn::Max(least, x);  // where one is a NaN, x86 takes the second
+#else
+    return hn::IfThenElse(hn::Lt(x, least), least, x);
 #endif
   }
 

@@ -90,7 +90,11 @@ KeptSet ApplyFilters(const SamplingParams& params, double temperature, ScannedRo
     if (!TopKIsOff(params.top_k, vocab_size)) cut = std::max(cut, ranking.Kth(params.top_k));
     if (params.top_p < 1) cut = TopP(params.top_p, temperature, row, ranking, cut, kept);
   }
-  return {cut, kept ? *kept : Tally(row, cut, temperature)};
+  if (kept) return {cut, *kept};
+  if (const auto keys = ranking.Known(cut); !keys.empty()) {
+    return {cut, TallyKeys(row, keys, temperature)};
+  }
+  return {cut, Tally(row, cut, temperature)};
 }
 
 }  // namespace boltzmann::core

@@ -1,5 +1,5 @@
 // The body of the kernels, included once for each instruction set. The contracts are in
-// kernels.h, the arithmetic in arithmetic-inl.h.
+// kernels.h, the arithmetic in arithmetic-inl.h, what reads a block in block-inl.h.
 
 #if defined(BOLTZMANN_CORE_KERNELS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef BOLTZMANN_CORE_KERNELS_INL_H_
@@ -14,9 +14,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 
 #include "core/arithmetic-inl.h"
+#include "core/block-inl.h"
 #include "core/kernels.h"
 #include "hwy/highway.h"
 
@@ -25,99 +25,14 @@ namespace boltzmann::core::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
 // The blocks whose maxima are found before their sums: enough for the processor to go on
 // with the next block while a maximum is on its way; few, so that they stay in the L1 cache.
 constexpr int kGroup = 4;
 
 // How far ahead of what is read memory is asked for.
-constexpr size_t kPrefetchBytes = 4096;
+constexpr size_t kPrefetchBytes = 12288;
 
-// ------------------------------------------------------------------ reading a block
-
-// Widens a block's logits.
-HWY_INLINE void WidenBlock(DataType type, const std::byte* bytes, float* HWY_RESTRICT out) {
-  const D32 d;
-  if (type == DataType::kFloat32) {
-    const auto* from = reinterpret_cast<const float*>(bytes);
-    for (int i = 0; i < kBlockSize; i += kWidth32) hn::Store(hn::LoadU(d, from + i), d, out + i);
-    return;
-  }
-  const hn::RebindToUnsigned<D32> du;
-  const hn::Rebind<uint16_t, D32> d16;
-  const auto* from = reinterpret_cast<const uint16_t*>(bytes);
-  if (type == DataType::kBFloat16) {
-    for (int i = 0; i < kBlockSize; i += kWidth32) {
-      const auto bits = hn::PromoteTo(du, hn::LoadU(d16, from + i));
-      hn::Store(hn::BitCast(d, hn::ShiftLeft<16>(bits)), d, out + i);
-    }
-    return;
-  }
-  for (int i = 0; i < kBlockSize; i += kWidth32) {
-#if HWY_TARGET == HWY_SCALAR
-    // The fields move to where a float has them; a multiplication rebiases the exponent.
-    const auto bits = hn::PromoteTo(du, hn::LoadU(d16, from + i));
-    const auto magnitude = hn::ShiftLeft<13>(hn::And(bits, hn::Set(du, 0x7FFFu)));
-    const auto sign = hn::ShiftLeft<16>(hn::And(bits, hn::Set(du, 0x8000u)));
-    const auto rebiased = hn::BitCast(du, hn::Mul(hn::BitCast(d, magnitude), hn::Set(d, 0x1p112f)));
-    const auto special = hn::Or(magnitude, hn::Set(du, 0x7F800000u));
-    const auto finite = hn::Lt(magnitude, hn::Set(du, 0x7C00u << 13));
-    hn::Store(hn::BitCast(d, hn::Or(hn::IfThenElse(finite, rebiased, special), sign)), d, out + i);
-#else
-    const hn::Rebind<hwy::float16_t, D32> half;
-    hn::Store(hn::PromoteTo(d, hn::BitCast(half, hn::LoadU(d16, from + i))), d, out + i);
-#endif
-  }
-}
-
-// The logits in one block as they were received; those past the end of the row are
-// -infinity. Where they lie ready they are not copied to `buffer`.
-HWY_INLINE const float* ReadBlock(const LogitRow& row, int block, float* HWY_RESTRICT buffer) {
-  const int32_t first = block * kBlockSize;
-  const int32_t count = std::min(kBlockSize, row.vocab_size() - first);
-  const std::byte* bytes = row.Contiguous(first, count);
-  if (HWY_LIKELY(bytes != nullptr && count == kBlockSize)) {
-    if (row.type() == DataType::kFloat32) return reinterpret_cast<const float*>(bytes);
-    WidenBlock(row.type(), bytes, buffer);
-    return buffer;
-  }
-  alignas(8) std::byte copy[kBlockSize * sizeof(float)] = {};
-  row.CopyBytes(first, count, copy);
-  WidenBlock(row.type(), copy, buffer);
-  std::fill(buffer + count, buffer + kBlockSize, -kInfinity);
-  return buffer;
-}
-
-// Puts tokens that are not allowed at -infinity.
-HWY_INLINE void MaskBlock(const LogitRow& row, int block, float* HWY_RESTRICT logits) {
-  const D32 d;
-  const hn::RebindToUnsigned<D32> du;
-  const V32 never = hn::Set(d, -kInfinity);
-  const auto bit = hn::BitCast(du, hn::Shl(hn::Set(du, 1u), hn::Iota(du, 0)));
-  for (int i = 0; i < kBlockSize; i += kWidth32) {
-    const uint32_t word = row.AllowedWord((block * kBlockSize + i) / 32);
-    const auto allowed = hn::TestBit(hn::Set(du, word >> (i % 32)), bit);
-    const V32 logit = hn::Load(d, logits + i);
-    hn::Store(hn::IfThenElse(hn::RebindMask(d, allowed), logit, never), d, logits + i);
-  }
-}
-
-// The block as sampling sees it.
-HWY_INLINE const float* OverlayBlock(const LogitRow& row, int block, const float* received,
-                                     float* HWY_RESTRICT buffer) {
-  if (HWY_LIKELY(!row.HasOverlay())) return received;
-  if (received != buffer)
-    WidenBlock(DataType::kFloat32, reinterpret_cast<const std::byte*>(received), buffer);
-  const int32_t first = block * kBlockSize;
-  row.ApplyEdits(first, std::min(kBlockSize, row.vocab_size() - first), buffer);
-  if (row.IsMasked()) MaskBlock(row, block, buffer);
-  return buffer;
-}
-
-HWY_INLINE const float* SeenBlock(const LogitRow& row, int block, float* HWY_RESTRICT buffer) {
-  return OverlayBlock(row, block, ReadBlock(row, block, buffer), buffer);
-}
+// ------------------------------------------------------------------ maxima
 
 // The largest logit of a block that has no NaN.
 HWY_INLINE float MaxOf(const float* HWY_RESTRICT logits) {
@@ -157,21 +72,37 @@ HWY_NOINLINE float MaxOrNan(const float* logits) {
   return *std::max_element(logits, logits + kBlockSize);
 }
 
-HWY_INLINE void Prefetch(const float* logits) {
-  const char* ahead = reinterpret_cast<const char*>(logits) + kPrefetchBytes;
-  for (size_t i = 0; i < kBlockSize * sizeof(float); i += 64) __builtin_prefetch(ahead + i);
-}
+// The memory that is read some time after a block.
+class Ahead {
+ public:
+  Ahead(const LogitRow& row, int block)
+      : stride_(SizeOf(row.type())),
+        address_(reinterpret_cast<uintptr_t>(row.Contiguous(block * kBlockSize, 1)) +
+                 kPrefetchBytes) {}
+
+  // Asks for what corresponds to logits [first, first + count).
+  HWY_INLINE void Prefetch(int first, int count) const {
+    for (int i = first; i < first + count; i += 16) {
+      __builtin_prefetch(reinterpret_cast<const void*>(address_ + i * stride_));
+    }
+  }
+
+ private:
+  size_t stride_;
+  uintptr_t address_;  // of nothing where a piece ends, which does no harm
+};
 
 // ------------------------------------------------------------------ scan
 
 // Finds the sum of exp(l - max). Returns whether there was a NaN.
 HWY_INLINE bool SumExp(const float* HWY_RESTRICT logits, float max, const Exp32& exp,
-                       double& total) {
+                       const Ahead& ahead, double& total) {
   const D32 d;
   const V32 origin = hn::Set(d, max);
   Exp32::Bits trace = hn::Zero(hn::RebindToUnsigned<D32>());
   ScanSum sum;
   for (int i = 0; i < kBlockSize; i += kChains32 * kWidth32) {
+    ahead.Prefetch(i, kChains32 * kWidth32);
     V32 x[kChains32];
     for (int j = 0; j < kChains32; ++j) {
       x[j] = hn::Sub(hn::LoadU(d, logits + i + j * kWidth32), origin);
@@ -185,12 +116,13 @@ HWY_INLINE bool SumExp(const float* HWY_RESTRICT logits, float max, const Exp32&
 
 // The same at two temperatures.
 HWY_INLINE bool SumExpTwice(const float* HWY_RESTRICT logits, float max, const Exp32& exp1,
-                            const Exp32& exp2, Block& block) {
+                            const Exp32& exp2, const Ahead& ahead, Block& block) {
   const D32 d;
   const V32 origin = hn::Set(d, max);
   Exp32::Bits trace = hn::Zero(hn::RebindToUnsigned<D32>());
   ScanSum sum1, sum2;
   for (int i = 0; i < kBlockSize; i += kChains32 * kWidth32) {
+    ahead.Prefetch(i, kChains32 * kWidth32);
     V32 x[kChains32];
     V32 y[kChains32];
     for (int j = 0; j < kChains32; ++j) {
@@ -208,21 +140,22 @@ HWY_INLINE bool SumExpTwice(const float* HWY_RESTRICT logits, float max, const E
 
 // Sets the sums of a block. Returns whether a logit received is, or may be, a NaN.
 HWY_INLINE bool ScanSums(const ScanOptions& options, const Exp32& model, const Exp32& tempered,
-                         const float* received, const float* seen, Block& block) {
+                         const float* received, const float* seen, const Ahead& ahead,
+                         Block& block) {
   const bool same = received == seen;
   const bool model_sum = options.model_sums && std::isfinite(block.received_max);
   const bool tempered_sum = options.tempered_sums && std::isfinite(block.max);
   if (same && model_sum && tempered_sum && options.temperature != 1.0) {
-    return SumExpTwice(seen, block.max, model, tempered, block);
+    return SumExpTwice(seen, block.max, model, tempered, ahead, block);
   }
   bool nan = true;
-  if (model_sum) nan = SumExp(received, block.received_max, model, block.model_sum);
+  if (model_sum) nan = SumExp(received, block.received_max, model, ahead, block.model_sum);
   if (!tempered_sum) return nan;
   if (same && model_sum) {
     block.tempered_sum = block.model_sum;
     return nan;
   }
-  const bool seen_nan = SumExp(seen, block.max, tempered, block.tempered_sum);
+  const bool seen_nan = SumExp(seen, block.max, tempered, ahead, block.tempered_sum);
   return same ? seen_nan : nan;
 }
 
@@ -233,6 +166,7 @@ void Scan(const LogitRow& row, const ScanOptions& options, int first, absl::Span
   HWY_ALIGN float seen_buffer[kGroup][kBlockSize];
   const float* received[kGroup];
   const float* seen[kGroup];
+  const bool sums = options.model_sums || options.tempered_sums;
   const int count = static_cast<int>(blocks.size());
   for (int begin = 0; begin < count; begin += kGroup) {
     const int group = std::min(kGroup, count - begin);
@@ -240,7 +174,8 @@ void Scan(const LogitRow& row, const ScanOptions& options, int first, absl::Span
       Block& block = blocks[begin + i];
       const int index = first + begin + i;
       received[i] = ReadBlock(row, index, received_buffer[i]);
-      Prefetch(received[i]);
+      // Where there are sums to compute, memory is asked for bit by bit as they go on.
+      if (!sums) Ahead(row, index).Prefetch(0, kBlockSize);
       seen[i] = OverlayBlock(row, index, received[i], seen_buffer[i]);
       block = Block();
       block.received_max = block.max = MaxOf(received[i]);
@@ -248,7 +183,8 @@ void Scan(const LogitRow& row, const ScanOptions& options, int first, absl::Span
     }
     for (int i = 0; i < group; ++i) {
       Block& block = blocks[begin + i];
-      const bool nan = ScanSums(options, model, tempered, received[i], seen[i], block);
+      const Ahead ahead(row, first + begin + i);
+      const bool nan = ScanSums(options, model, tempered, received[i], seen[i], ahead, block);
       if (nan && HWY_UNLIKELY(MayHaveNan(received[i]))) {
         block.received_max = MaxOrNan(received[i]);
       }

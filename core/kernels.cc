@@ -16,7 +16,8 @@
   (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 #define HWY_BROKEN_EMU128 1  // plain C++ is HWY_SCALAR
 #define HWY_TARGET_INCLUDE "core/kernels.cc"
-// clang-format off: in this order
+// In this order:
+// clang-format off
 #include "hwy/foreach_target.h"
 #include "core/kernels-inl.h"
 // clang-format on

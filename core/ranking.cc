@@ -26,6 +26,15 @@ absl::Span<const RankKey> Ranking::Top(int32_t count) {
   return absl::MakeConstSpan(scratch_.keys).first(count);
 }
 
+absl::Span<const RankKey> Ranking::Known(RankKey cut) const {
+  const absl::Span<const RankKey> sorted(scratch_.keys.data(), sorted_);
+  const bool all = !sorted.empty() && (sorted.back() <= cut || sorted_ == row_.logits.vocab_size());
+  if (!all) return {};
+  const auto end =
+      std::partition_point(sorted.begin(), sorted.end(), [cut](RankKey key) { return key >= cut; });
+  return sorted.first(end - sorted.begin());
+}
+
 RankKey Ranking::Kth(int32_t count) {
   return count <= EasyReach() ? Top(count).back() : KthKey(row_, count, scratch_.selection);
 }

@@ -38,6 +38,9 @@ class Ranking {
                                          : static_cast<int32_t>(row_.blocks.size() / 2);
   }
 
+  // The keys >= cut, in order, if Top has found them all; else none.
+  absl::Span<const RankKey> Known(RankKey cut) const;
+
   // The key of the token that `count` - 1 others precede. REQUIRES: 1 <= count <= V. O(V) at
   // most.
   RankKey Kth(int32_t count);

@@ -63,15 +63,20 @@ double SumWeighed(const ScannedRow& row, const WeightScale& scale, Maximum maxim
 
 // Puts the blocks' sums, each relative to its own maximum, on the row's, and adds them up.
 void AddUp(ScannedRow& row) {
-  if (row.options.model_sums) {
+  const ScanOptions& options = row.options;
+  if (options.tempered_sums) {
+    row.tempered_total =
+        SumWeighed(row, row.Scale(options.temperature), &Block::max,
+                   [](Block& b, double weight) { return b.kept_mass = b.tempered_sum * weight; });
+  }
+  if (!options.model_sums) return;
+  const bool same = options.tempered_sums && options.temperature == 1.0;
+  if (same && !row.logits.HasOverlay()) {
+    row.model_total = row.tempered_total;
+  } else {
     row.model_total =
         SumWeighed(row, {row.received_max, 1.0}, &Block::received_max,
-                   [](const Block& block, double weight) { return block.model_sum * weight; });
-  }
-  if (row.options.tempered_sums) {
-    row.tempered_total = SumWeighed(
-        row, row.Scale(row.options.temperature), &Block::max,
-        [](Block& block, double weight) { return block.kept_mass = block.tempered_sum * weight; });
+                   [](const Block& b, double weight) { return b.model_sum * weight; });
   }
 }
 
@@ -122,6 +127,24 @@ Kept Tally(ScannedRow& row, RankKey cut, double temperature) {
 
 Kept TallyExactly(ScannedRow& row, RankKey cut, double temperature) {
   return {.mass = row.kernels.tally(row.logits, row.Scale(temperature), cut, row.blocks)};
+}
+
+Kept TallyKeys(ScannedRow& row, absl::Span<const RankKey> keys, double temperature) {
+  constexpr size_t kBatch = 64;
+  Kept kept;
+  for (Block& block : row.blocks) block.kept_mass = 0;
+  for (size_t first = 0; first < keys.size(); first += kBatch) {
+    float logits[kBatch];
+    double weights[kBatch];
+    const size_t count = std::min(kBatch, keys.size() - first);
+    for (size_t i = 0; i < count; ++i) logits[i] = LogitOf(keys[first + i]);
+    row.kernels.weigh(logits, static_cast<int>(count), row.Scale(temperature), weights);
+    for (size_t i = 0; i < count; ++i) {
+      row.blocks[TokenOf(keys[first + i]) / kBlockSize].kept_mass += weights[i];
+      kept.mass += weights[i];
+    }
+  }
+  return kept;
 }
 
 RankKey LastKeyAtLeast(const ScannedRow& row, double least, double temperature) {

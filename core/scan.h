@@ -65,6 +65,9 @@ Kept Tally(ScannedRow& row, RankKey cut, double temperature);
 // The same, always in double.
 Kept TallyExactly(ScannedRow& row, RankKey cut, double temperature);
 
+// The same, where all keys >= cut are at hand. O(V / kBlockSize + their number).
+Kept TallyKeys(ScannedRow& row, absl::Span<const RankKey> keys, double temperature);
+
 // The last key of the tokens whose weight at `temperature` is at least `least`.
 // REQUIRES: 0 < least <= 1.
 RankKey LastKeyAtLeast(const ScannedRow& row, double least, double temperature);

@@ -14,10 +14,16 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // A sample takes runs of this many neighbours, one from a block; and at most this many logits.
 constexpr int32_t kRun = 16;
-constexpr int32_t kMaxSample = 1 << 13;
+constexpr int32_t kMaxSample = 1 << 12;
 
 // How far from where the sample has the edge it is looked for, in standard deviations.
-constexpr double kDeviations = 2.5;
+constexpr double kDeviations = 2;
+
+// As few are ranked without narrowing down further.
+constexpr int32_t kFewTokens = kMaxCandidates / 4;
+
+// After as many brackets that missed, the sample has not seen what matters: halve.
+constexpr int kMaxGuesses = 4;
 
 // Weights are computed this many at a time.
 constexpr size_t kBatch = 256;
@@ -29,7 +35,9 @@ constexpr size_t kLibrarySort = 256;
 struct Interval {
   float low;
   float high;
-  double above = 0;  // the measure of what is above `high`
+  double above = 0;          // the measure of what is above `high`
+  int32_t tokens_above = 0;  // how many that are
+  int32_t tokens_in = 0;     // at most
 };
 
 // What a selection measures a prefix of the order by: its size.
@@ -107,7 +115,8 @@ class Selection {
  public:
   Selection(const ScannedRow& row, Measure& measure, SelectionScratch& scratch)
       : row_(row), measure_(measure), scratch_(scratch) {
-    interval_ = {.low = LogitOf(measure.cut()), .high = row.max};
+    interval_ = {
+        .low = LogitOf(measure.cut()), .high = row.max, .tokens_in = row.logits.vocab_size()};
     scratch_.candidates.resize(kMaxCandidates);
   }
 
@@ -121,16 +130,20 @@ class Selection {
       const Zones zones = measure_.Measure(bracket, gathered);
       if (!measure_.Keeps(zones.upper)) {
         interval_.low = std::nextafter(bracket.high, kInfinity);
+        interval_.tokens_in = gathered.above - interval_.tokens_above;
         below = zones.all - zones.upper;
         continue;
       }
       if (measure_.Keeps(zones.lower)) {
         if (bracket.low == lowest) return {measure_.cut(), zones.all};
+        const int32_t dropped = gathered.above + gathered.count - interval_.tokens_above;
         interval_.high = std::nextafter(bracket.low, -kInfinity);
         interval_.above = zones.lower;
+        interval_.tokens_above += dropped;
+        interval_.tokens_in -= dropped;
         continue;
       }
-      interval_ = {bracket.low, bracket.high, zones.upper};
+      interval_ = {bracket.low, bracket.high, zones.upper, gathered.above, gathered.count};
       below = zones.all - zones.lower;
       if (gathered.count <= kMaxCandidates) return Walk(gathered.count);
       if (bracket.low == bracket.high) return WalkTies(gathered);
@@ -173,8 +186,13 @@ class Selection {
 
   // A part of the interval that should hold the edge.
   Interval Bracket(int round, double below) {
+    if (interval_.tokens_in <= kFewTokens) return interval_;
     Sample(round);
     if (scratch_.sample.empty()) return Halve();
+    if (round >= kMaxGuesses) {
+      const float middle = FromOrderedBits(scratch_.sample[scratch_.sample.size() / 2]);
+      return {.low = middle, .high = middle};
+    }
     double sum = 0;
     double squares = 0;
     for (double weight : scratch_.sample_weights) {
@@ -185,8 +203,8 @@ class Selection {
     const double independent = sum * sum / squares;
     const double doubt =
         kDeviations * std::sqrt(share * (1 - share) / independent) + 1 / independent;
-    Interval bracket = {SampleAt((share + doubt) * sum, interval_.low),
-                        SampleAt((share - doubt) * sum, interval_.high)};
+    Interval bracket = {.low = SampleAt((share + doubt) * sum, interval_.low),
+                        .high = SampleAt((share - doubt) * sum, interval_.high)};
     if (share - doubt <= 0) bracket.high = interval_.high;
     const bool whole = bracket.low == interval_.low && bracket.high == interval_.high;
     // A bracket that was too large once is so again.
@@ -208,7 +226,7 @@ class Selection {
   Interval Halve() {
     if (Gather(interval_).count <= kMaxCandidates) return interval_;
     const float middle = LogitOf(scratch_.candidates[kMaxCandidates / 2]);
-    return {middle, middle};
+    return {.low = middle, .high = middle};
   }
 
   // Ranks the candidates, and walks them from what is above the interval.

@@ -15,7 +15,7 @@ namespace boltzmann::core {
 // The most tokens that are ranked at once: 8 bytes each, in SelectionScratch.
 inline constexpr int32_t kMaxCandidates = 1 << 15;
 
-// Memory that selections reuse from row to row: up to 352 KB.
+// Memory that selections reuse from row to row: up to 304 KB.
 struct SelectionScratch {
   // Sorts keys into the total order.
   void Sort(absl::Span<RankKey> keys);

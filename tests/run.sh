@@ -2,8 +2,8 @@
 # Installs what is missing, builds, and runs every test.
 #
 #   tests/run.sh         the release build, as shipped
-#   tests/run.sh --all   also the sanitizers (asan: address and undefined behaviour; tsan: threads)
-#                        and clang with its thread-safety analysis
+#   tests/run.sh --all   also the sanitizers (asan: address and undefined behaviour; tsan: threads),
+#                        clang with its thread-safety analysis, and the core on 64-bit Arm, emulated
 #
 # Builds lie in build/<preset>; a second run redoes only what changed. Stops at the first
 # failure, and exits non-zero on any. CMAKE_BUILD_PARALLEL_LEVEL and CTEST_PARALLEL_LEVEL
@@ -62,4 +62,8 @@ deploy/install-packages.sh "${groups[@]}"
 for preset in "${presets[@]}"; do
   run_preset "$preset"
 done
+if [[ $* == --all && $(uname -m) == x86_64 ]]; then
+  step="testing on aarch64"
+  tests/aarch64.sh
+fi
 say "Passed: ${presets[*]} (in $SECONDS s)"
