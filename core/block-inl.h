@@ -74,6 +74,13 @@ HWY_INLINE const float* ReadBlock(const LogitRow& row, int block, float* HWY_RES
   return buffer;
 }
 
+// One logit of a block, whose address may be any.
+HWY_INLINE float LogitAt(const float* logits, int i) {
+  float logit;
+  hwy::CopyBytes<sizeof(float)>(logits + i, &logit);
+  return logit;
+}
+
 // Puts tokens that are not allowed at -infinity.
 HWY_INLINE void MaskBlock(const LogitRow& row, int block, float* HWY_RESTRICT logits) {
   const D32 d;

@@ -64,12 +64,12 @@ HWY_INLINE bool MayHaveNan(const float* HWY_RESTRICT logits) {
   return !hn::AllFalse(d, hn::IsNaN(sum[0]));
 }
 
-// The largest logit of a block that may have a NaN; a NaN if it has one.
-HWY_NOINLINE float MaxOrNan(const float* logits) {
+// A NaN of a block if it has one, else its largest logit.
+HWY_NOINLINE float NanOrMax(const float* logits, float max) {
   for (int i = 0; i < kBlockSize; ++i) {
-    if (std::isnan(logits[i])) return logits[i];
+    if (std::isnan(LogitAt(logits, i))) return LogitAt(logits, i);
   }
-  return *std::max_element(logits, logits + kBlockSize);
+  return max;
 }
 
 // The memory that is read some time after a block.
@@ -186,7 +186,7 @@ void Scan(const LogitRow& row, const ScanOptions& options, int first, absl::Span
       const Ahead ahead(row, first + begin + i);
       const bool nan = ScanSums(options, model, tempered, received[i], seen[i], ahead, block);
       if (nan && HWY_UNLIKELY(MayHaveNan(received[i]))) {
-        block.received_max = MaxOrNan(received[i]);
+        block.received_max = NanOrMax(received[i], block.received_max);
       }
     }
   }
@@ -422,7 +422,7 @@ Gathered Gather(const LogitRow& row, RankKey low, float high, absl::Span<const B
     const int32_t count = WhereSet(bits, where);
     const int32_t room = std::clamp(capacity - gathered.count, 0, count);
     for (int32_t i = 0; i < room; ++i) {
-      keys[gathered.count + i] = KeyOf(logits[where[i]], first + where[i]);
+      keys[gathered.count + i] = KeyOf(LogitAt(logits, where[i]), first + where[i]);
     }
     gathered.count += count;
     gathered.above += all - count;

@@ -43,8 +43,7 @@ struct Interval {
 // What a selection measures a prefix of the order by: its size.
 class SizeMeasure {
  public:
-  SizeMeasure(const ScannedRow& row, int32_t count)
-      : row_(row), count_(count), all_(row.logits.vocab_size()) {}
+  SizeMeasure(int32_t count, int32_t vocab_size) : count_(count), all_(vocab_size) {}
 
   RankKey cut() const { return LastKeyAt(-kInfinity); }
   bool Keeps(double before) const { return before < count_; }
@@ -61,7 +60,6 @@ class SizeMeasure {
   void Keep(RankKey, double) {}
 
  private:
-  const ScannedRow& row_;
   double count_;
   double all_;
 };
@@ -284,7 +282,7 @@ class Selection {
 }  // namespace
 
 RankKey KthKey(const ScannedRow& row, int32_t count, SelectionScratch& scratch) {
-  SizeMeasure measure(row, count);
+  SizeMeasure measure(count, row.logits.vocab_size());
   return Selection(row, measure, scratch).Find().last_kept;
 }
 
