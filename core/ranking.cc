@@ -9,6 +9,10 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
+// The first tokens of the order are sorted for a cut up to this many: their weights are then
+// at hand.
+constexpr int32_t kMostSorted = 4096;
+
 // Keys gathered for every one asked for, before it is worth finding out which are needed.
 constexpr int32_t kMostGathered = 8;
 
@@ -36,7 +40,7 @@ absl::Span<const RankKey> Ranking::Known(RankKey cut) const {
 }
 
 RankKey Ranking::Kth(int32_t count) {
-  return count <= EasyReach() ? Top(count).back() : KthKey(row_, count, scratch_.selection);
+  return count <= kMostSorted ? Top(count).back() : KthKey(row_, count, scratch_.selection);
 }
 
 int32_t Ranking::RankOf(float logit) const {

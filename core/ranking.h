@@ -35,7 +35,7 @@ class Ranking {
   int32_t EasyReach() const {
     const int32_t vocab_size = row_.logits.vocab_size();
     return vocab_size <= kSmallVocabSize ? vocab_size
-                                         : static_cast<int32_t>(row_.blocks.size() / 2);
+                                         : static_cast<int32_t>(row_.blocks.size() * 3 / 4);
   }
 
   // The keys >= cut, in order, if Top has found them all; else none.

@@ -203,7 +203,10 @@ class Selection {
         kDeviations * std::sqrt(share * (1 - share) / independent) + 1 / independent;
     Interval bracket = {.low = SampleAt((share + doubt) * sum, interval_.low),
                         .high = SampleAt((share - doubt) * sum, interval_.high)};
-    if (share - doubt <= 0) bracket.high = interval_.high;
+    const bool starts = share - doubt <= 0;
+    if (starts) bracket.high = interval_.high;
+    bracket.low = std::max(bracket.low,
+                           SampleAfter(bracket.high, starts ? kFewTokens / 2 : kMaxCandidates / 2));
     const bool whole = bracket.low == interval_.low && bracket.high == interval_.high;
     // A bracket that was too large once is so again.
     if (whole && round > 0) bracket.low = bracket.high = SampleAt(share * sum, interval_.low);
@@ -218,6 +221,19 @@ class Selection {
       if (before >= measure) return FromOrderedBits(scratch_.sample[i]);
     }
     return otherwise;
+  }
+
+  // The logit that about `tokens` of those from `high` on reach. What a sample hardly knows
+  // is the top of a steep distribution, where few tokens make a lot of mass.
+  float SampleAfter(float high, int32_t tokens) const {
+    const std::vector<uint32_t>& sample = scratch_.sample;
+    const auto first = std::partition_point(sample.begin(), sample.end(), [high](uint32_t bits) {
+      return FromOrderedBits(bits) > high;
+    });
+    const double each = interval_.tokens_in / static_cast<double>(sample.size());
+    const auto last = static_cast<double>(first - sample.begin()) + tokens / each;
+    if (last >= static_cast<double>(sample.size())) return interval_.low;
+    return FromOrderedBits(sample[static_cast<size_t>(last)]);
   }
 
   // The whole interval if it can be ranked, else one logit of those in it.
