@@ -15,9 +15,11 @@
 namespace boltzmann::core {
 namespace {
 
-// A row of at least this many logits is split over workers that would have no row of
-// their own. Below it, waking them costs more than they save.
-constexpr int32_t kSplitVocabSize = 32768;
+// A row of at least this many logits is split over workers that would have no row of their
+// own and are awake; of at least that many, also over those that have to be woken, which
+// takes some 50 us. Plain C++ is so slow that it always pays.
+constexpr int32_t kSplitVocabSize = 65536;
+constexpr int32_t kWakeVocabSize = 1 << 21;
 
 int WorkerCount(const EngineOptions& options) {
   if (options.worker_count > 0) return options.worker_count;
@@ -96,11 +98,13 @@ class Engine::Workers {
     const bool split = static_cast<int>(running.batch.rows.size()) < count() &&
                        request.logits.vocab_size() >= kSplitVocabSize;
     if (!split) return SampleRow(kernels_, request, scratch_[worker], RunInOrder, result);
+    const bool wake = request.logits.vocab_size() >= kWakeVocabSize ||
+                      instruction_set == InstructionSet::kPortable;
     SampleRow(
         kernels_, request, scratch_[worker],
         [&](int items, absl::FunctionRef<void(int)> body) {
           Job part(items, [body](int, int item) { body(item); });
-          pool_.RunWithin(worker, part);
+          pool_.RunWithin(worker, part, wake);
         },
         result);
   }

@@ -1,9 +1,16 @@
 #include "core/worker_pool.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace boltzmann::core {
+namespace {
+
+// How long a worker without work stays awake.
+constexpr std::chrono::microseconds kAwake(50);
+
+}  // namespace
 
 WorkerPool::WorkerPool(int worker_count) {
   threads_.reserve(worker_count);
@@ -24,14 +31,16 @@ void WorkerPool::Start(Job& job) {
   {
     MutexLock lock(mutex_);
     queue_.push_back(&job);
+    started_.fetch_add(1, std::memory_order_relaxed);
   }
   alone ? work_or_stop_.NotifyOne() : work_or_stop_.NotifyAll();
 }
 
-void WorkerPool::RunWithin(int worker, Job& job) {
+void WorkerPool::RunWithin(int worker, Job& job, bool wake) {
   MutexLock lock(mutex_);
   queue_.insert(queue_.begin(), &job);
-  if (job.count_ > 1) work_or_stop_.NotifyAll();
+  started_.fetch_add(1, std::memory_order_relaxed);
+  if (wake) work_or_stop_.NotifyAll();
   while (job.next_ < job.count_) RunItem(worker, job, Claim(job));
   while (job.unfinished_ > 0) finished_.Wait(mutex_);
 }
@@ -39,7 +48,7 @@ void WorkerPool::RunWithin(int worker, Job& job) {
 void WorkerPool::Work(int worker) {
   MutexLock lock(mutex_);
   while (true) {
-    while (queue_.empty() && !stopping_) work_or_stop_.Wait(mutex_);
+    if (queue_.empty() && !stopping_) Await();
     if (queue_.empty()) return;
     Job& job = *queue_.front();
     if (!RunItem(worker, job, Claim(job))) continue;
@@ -50,6 +59,18 @@ void WorkerPool::Work(int worker) {
       mutex_.Lock();
     }
   }
+}
+
+void WorkerPool::Await() {
+  const int started = started_.load(std::memory_order_relaxed);
+  mutex_.Unlock();
+  const auto asleep = std::chrono::steady_clock::now() + kAwake;
+  while (started_.load(std::memory_order_relaxed) == started &&
+         std::chrono::steady_clock::now() < asleep) {
+    std::this_thread::yield();
+  }
+  mutex_.Lock();
+  while (queue_.empty() && !stopping_) work_or_stop_.Wait(mutex_);
 }
 
 int WorkerPool::Claim(Job& job) {

@@ -2,6 +2,7 @@
 #ifndef BOLTZMANN_CORE_WORKER_POOL_H_
 #define BOLTZMANN_CORE_WORKER_POOL_H_
 
+#include <atomic>
 #include <functional>
 #include <thread>
 #include <vector>
@@ -48,11 +49,15 @@ class WorkerPool {
   void Start(Job& job);
 
   // For a worker that is running an item: runs the job's items itself, with whatever
-  // workers are free, ahead of jobs that wait; returns when all are finished.
-  void RunWithin(int worker, Job& job);
+  // workers are free and awake, ahead of jobs that wait; returns when all are finished. `wake`
+  // calls those that sleep too.
+  void RunWithin(int worker, Job& job, bool wake);
 
  private:
   void Work(int worker);
+  // Waits for work or the end: awake for a moment, since the next batch often comes at once
+  // and waking takes longer than a row does; then asleep.
+  void Await() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Claims an item of the job, and takes the job off the queue with its last one.
   int Claim(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Runs one item with the mutex released. Returns whether it was the last to finish.
@@ -63,6 +68,7 @@ class WorkerPool {
   Condition finished_;                               // a job run within another may have finished
   std::vector<Job*> queue_ ABSL_GUARDED_BY(mutex_);  // jobs with unclaimed items
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::atomic<int> started_ = 0;  // jobs, ever: what an idle worker watches
   std::vector<std::thread> threads_;
 };
 
