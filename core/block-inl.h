@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 
 #include "core/arithmetic-inl.h"
@@ -21,56 +22,137 @@ namespace boltzmann::core::HWY_NAMESPACE {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-// Widens a block's logits.
-HWY_INLINE void WidenBlock(DataType type, const std::byte* bytes, float* HWY_RESTRICT out) {
-  const D32 d;
-  if (type == DataType::kFloat32) {
-    const auto* from = reinterpret_cast<const float*>(bytes);
-    for (int i = 0; i < kBlockSize; i += kWidth32) hn::Store(hn::LoadU(d, from + i), d, out + i);
-    return;
+// The largest of the logits of a block, which must have no NaN.
+class Maximum {
+ public:
+  HWY_INLINE Maximum() {
+    for (V32& v : max_) v = hn::Set(D32(), -kInfinity);
   }
+  // The vector of the block that begins at logit i.
+  HWY_INLINE void Add(int i, V32 logit) {
+    V32& max = max_[i / kWidth32 % kVectors];
+    max = hn::Max(max, logit);
+  }
+  HWY_INLINE void AddBlock(const float* HWY_RESTRICT logits) {
+    for (int i = 0; i < kBlockSize; i += kWidth32) Add(i, hn::LoadU(D32(), logits + i));
+  }
+  HWY_INLINE float Total() const {
+    V32 max = max_[0];
+    for (int j = 1; j < kVectors; ++j) max = hn::Max(max, max_[j]);
+    return hn::GetLane(hn::MaxOfLanes(D32(), max));
+  }
+
+ private:
+  static constexpr int kVectors = kScanLanes / kWidth32;
+  V32 max_[kVectors];
+};
+
+// The same, and whether there may be a NaN, which a maximum may lose but a sum does not; it
+// also has one where infinities meet.
+class MaximumAndNan {
+ public:
+  HWY_INLINE MaximumAndNan() {
+    for (V32& v : sum_) v = hn::Zero(D32());
+  }
+  HWY_INLINE void Add(int i, V32 logit) {
+    max_.Add(i, logit);
+    V32& sum = sum_[i / kWidth32 % kVectors];
+    sum = hn::Add(sum, logit);
+  }
+  HWY_INLINE void AddBlock(const float* HWY_RESTRICT logits) {
+    for (int i = 0; i < kBlockSize; i += kWidth32) Add(i, hn::LoadU(D32(), logits + i));
+  }
+  HWY_INLINE float Total() const { return max_.Total(); }
+  HWY_INLINE bool MayHaveNan() const {
+    V32 sum = sum_[0];
+    for (int j = 1; j < kVectors; ++j) sum = hn::Add(sum, sum_[j]);
+    return !hn::AllFalse(D32(), hn::IsNaN(sum));
+  }
+
+ private:
+  static constexpr int kVectors = kScanLanes / kWidth32;
+  Maximum max_;
+  V32 sum_[kVectors];
+};
+
+// For who does not ask for the maximum.
+struct NoMaximum {
+  HWY_INLINE void Add(int, V32) {}
+  HWY_INLINE void AddBlock(const float*) {}
+};
+
+// Widens 16 bits to 32: the upper half of a float, or a half.
+HWY_INLINE V32 WidenBrain(const uint16_t* from) {
   const hn::RebindToUnsigned<D32> du;
   const hn::Rebind<uint16_t, D32> d16;
-  const auto* from = reinterpret_cast<const uint16_t*>(bytes);
-  if (type == DataType::kBFloat16) {
-    for (int i = 0; i < kBlockSize; i += kWidth32) {
-      const auto bits = hn::PromoteTo(du, hn::LoadU(d16, from + i));
-      hn::Store(hn::BitCast(d, hn::ShiftLeft<16>(bits)), d, out + i);
-    }
-    return;
-  }
-  for (int i = 0; i < kBlockSize; i += kWidth32) {
+  return hn::BitCast(D32(), hn::ShiftLeft<16>(hn::PromoteTo(du, hn::LoadU(d16, from))));
+}
+
+HWY_INLINE V32 WidenHalf(const uint16_t* from) {
+  const D32 d;
+  const hn::Rebind<uint16_t, D32> d16;
 #if HWY_TARGET == HWY_SCALAR
-    // The fields move to where a float has them; a multiplication rebiases the exponent.
-    const auto bits = hn::PromoteTo(du, hn::LoadU(d16, from + i));
-    const auto magnitude = hn::ShiftLeft<13>(hn::And(bits, hn::Set(du, 0x7FFFu)));
-    const auto sign = hn::ShiftLeft<16>(hn::And(bits, hn::Set(du, 0x8000u)));
-    const auto rebiased = hn::BitCast(du, hn::Mul(hn::BitCast(d, magnitude), hn::Set(d, 0x1p112f)));
-    const auto special = hn::Or(magnitude, hn::Set(du, 0x7F800000u));
-    const auto finite = hn::Lt(magnitude, hn::Set(du, 0x7C00u << 13));
-    hn::Store(hn::BitCast(d, hn::Or(hn::IfThenElse(finite, rebiased, special), sign)), d, out + i);
+  // The fields move to where a float has them; a multiplication rebiases the exponent.
+  const hn::RebindToUnsigned<D32> du;
+  const auto bits = hn::PromoteTo(du, hn::LoadU(d16, from));
+  const auto magnitude = hn::ShiftLeft<13>(hn::And(bits, hn::Set(du, 0x7FFFu)));
+  const auto sign = hn::ShiftLeft<16>(hn::And(bits, hn::Set(du, 0x8000u)));
+  const auto rebiased = hn::BitCast(du, hn::Mul(hn::BitCast(d, magnitude), hn::Set(d, 0x1p112f)));
+  const auto special = hn::Or(magnitude, hn::Set(du, 0x7F800000u));
+  const auto finite = hn::Lt(magnitude, hn::Set(du, 0x7C00u << 13));
+  return hn::BitCast(d, hn::Or(hn::IfThenElse(finite, rebiased, special), sign));
 #else
-    const hn::Rebind<hwy::float16_t, D32> half;
-    hn::Store(hn::PromoteTo(d, hn::BitCast(half, hn::LoadU(d16, from + i))), d, out + i);
+  const hn::Rebind<hwy::float16_t, D32> half;
+  return hn::PromoteTo(d, hn::BitCast(half, hn::LoadU(d16, from)));
 #endif
+}
+
+// Widens a block's logits.
+template <class Max>
+HWY_INLINE void WidenBlock(DataType type, const std::byte* bytes, float* HWY_RESTRICT out,
+                           Max& max) {
+  const auto write = [&](int i, V32 logit) HWY_ATTR {
+    hn::Store(logit, D32(), out + i);
+    max.Add(i, logit);
+  };
+  const auto* floats = reinterpret_cast<const float*>(bytes);
+  const auto* halves = reinterpret_cast<const uint16_t*>(bytes);
+  switch (type) {
+    case DataType::kFloat32:
+      for (int i = 0; i < kBlockSize; i += kWidth32) write(i, hn::LoadU(D32(), floats + i));
+      break;
+    case DataType::kBFloat16:
+      for (int i = 0; i < kBlockSize; i += kWidth32) write(i, WidenBrain(halves + i));
+      break;
+    case DataType::kFloat16:
+      for (int i = 0; i < kBlockSize; i += kWidth32) write(i, WidenHalf(halves + i));
+      break;
   }
 }
 
 // The logits in one block as they were received; those past the end of the row are
 // -infinity. Where they lie ready they are not copied to `buffer`.
-HWY_INLINE const float* ReadBlock(const LogitRow& row, int block, float* HWY_RESTRICT buffer) {
+template <class Max>
+HWY_INLINE const float* ReadBlock(const LogitRow& row, int block, float* HWY_RESTRICT buffer,
+                                  Max& max) {
   const int32_t first = block * kBlockSize;
   const int32_t count = std::min(kBlockSize, row.vocab_size() - first);
   const std::byte* bytes = row.Contiguous(first, count);
   if (HWY_LIKELY(bytes != nullptr && count == kBlockSize)) {
-    if (row.type() == DataType::kFloat32) return reinterpret_cast<const float*>(bytes);
-    WidenBlock(row.type(), bytes, buffer);
-    return buffer;
+    if (row.type() != DataType::kFloat32) {
+      WidenBlock(row.type(), bytes, buffer, max);
+      return buffer;
+    }
+    const auto* logits = reinterpret_cast<const float*>(bytes);
+    max.AddBlock(logits);
+    return logits;
   }
   alignas(8) std::byte copy[kBlockSize * sizeof(float)] = {};
   row.CopyBytes(first, count, copy);
-  WidenBlock(row.type(), copy, buffer);
+  NoMaximum not_of_the_padding;
+  WidenBlock(row.type(), copy, buffer, not_of_the_padding);
   std::fill(buffer + count, buffer + kBlockSize, -kInfinity);
+  max.AddBlock(buffer);
   return buffer;
 }
 
@@ -99,8 +181,7 @@ HWY_INLINE void MaskBlock(const LogitRow& row, int block, float* HWY_RESTRICT lo
 HWY_INLINE const float* OverlayBlock(const LogitRow& row, int block, const float* received,
                                      float* HWY_RESTRICT buffer) {
   if (HWY_LIKELY(!row.HasOverlay())) return received;
-  if (received != buffer)
-    WidenBlock(DataType::kFloat32, reinterpret_cast<const std::byte*>(received), buffer);
+  if (received != buffer) std::memcpy(buffer, received, kBlockSize * sizeof(float));
   const int32_t first = block * kBlockSize;
   row.ApplyEdits(first, std::min(kBlockSize, row.vocab_size() - first), buffer);
   if (row.IsMasked()) MaskBlock(row, block, buffer);
@@ -108,7 +189,8 @@ HWY_INLINE const float* OverlayBlock(const LogitRow& row, int block, const float
 }
 
 HWY_INLINE const float* SeenBlock(const LogitRow& row, int block, float* HWY_RESTRICT buffer) {
-  return OverlayBlock(row, block, ReadBlock(row, block, buffer), buffer);
+  NoMaximum no_maximum;
+  return OverlayBlock(row, block, ReadBlock(row, block, buffer, no_maximum), buffer);
 }
 
 }  // namespace boltzmann::core::HWY_NAMESPACE

@@ -32,37 +32,7 @@ constexpr int kGroup = 4;
 // How far ahead of what is read memory is asked for.
 constexpr size_t kPrefetchBytes = 12288;
 
-// ------------------------------------------------------------------ maxima
-
-// The largest logit of a block that has no NaN.
-HWY_INLINE float MaxOf(const float* HWY_RESTRICT logits) {
-  constexpr int kVectors = kScanLanes / kWidth32;
-  const D32 d;
-  V32 max[kVectors];
-  for (int j = 0; j < kVectors; ++j) max[j] = hn::LoadU(d, logits + j * kWidth32);
-  for (int i = kScanLanes; i < kBlockSize; i += kScanLanes) {
-    for (int j = 0; j < kVectors; ++j) {
-      max[j] = hn::Max(max[j], hn::LoadU(d, logits + i + j * kWidth32));
-    }
-  }
-  for (int j = 1; j < kVectors; ++j) max[0] = hn::Max(max[0], max[j]);
-  return hn::GetLane(hn::MaxOfLanes(d, max[0]));
-}
-
-// Whether a block may have a NaN: a sum of its logits has one, or infinities that met.
-HWY_INLINE bool MayHaveNan(const float* HWY_RESTRICT logits) {
-  constexpr int kVectors = kScanLanes / kWidth32;
-  const D32 d;
-  V32 sum[kVectors];
-  for (int j = 0; j < kVectors; ++j) sum[j] = hn::LoadU(d, logits + j * kWidth32);
-  for (int i = kScanLanes; i < kBlockSize; i += kScanLanes) {
-    for (int j = 0; j < kVectors; ++j) {
-      sum[j] = hn::Add(sum[j], hn::LoadU(d, logits + i + j * kWidth32));
-    }
-  }
-  for (int j = 1; j < kVectors; ++j) sum[0] = hn::Add(sum[0], sum[j]);
-  return !hn::AllFalse(d, hn::IsNaN(sum[0]));
-}
+// ------------------------------------------------------------------ NaN, and memory ahead
 
 // A NaN of a block if it has one, else its largest logit.
 HWY_NOINLINE float NanOrMax(const float* logits, float max) {
@@ -138,10 +108,16 @@ HWY_INLINE bool SumExpTwice(const float* HWY_RESTRICT logits, float max, const E
   return Exp32::HadNan(trace);
 }
 
+// A block as it was read, and as sampling sees it.
+struct ReadLogits {
+  const float* received;
+  const float* seen;
+};
+
 // Sets the sums of a block. Returns whether a logit received is, or may be, a NaN.
 HWY_INLINE bool ScanSums(const ScanOptions& options, const Exp32& model, const Exp32& tempered,
-                         const float* received, const float* seen, const Ahead& ahead,
-                         Block& block) {
+                         const ReadLogits& read, const Ahead& ahead, Block& block) {
+  const auto [received, seen] = read;
   const bool same = received == seen;
   const bool model_sum = options.model_sums && std::isfinite(block.received_max);
   const bool tempered_sum = options.tempered_sums && std::isfinite(block.max);
@@ -159,34 +135,57 @@ HWY_INLINE bool ScanSums(const ScanOptions& options, const Exp32& model, const E
   return same ? seen_nan : nan;
 }
 
+// Reads a block and finds its maxima.
+template <class Max>
+HWY_INLINE ReadLogits ReadMaxima(const LogitRow& row, int index, float* received_buffer,
+                                 float* seen_buffer, Max& max, Block& block) {
+  block = Block();
+  const float* received = ReadBlock(row, index, received_buffer, max);
+  block.received_max = block.max = max.Total();
+  const float* seen = OverlayBlock(row, index, received, seen_buffer);
+  if (HWY_UNLIKELY(seen != received)) {
+    Maximum seen_max;
+    seen_max.AddBlock(seen);
+    block.max = seen_max.Total();
+  }
+  return {received, seen};
+}
+
+// A scan for maxima only.
+void ScanMaxima(const LogitRow& row, int first, absl::Span<Block> blocks) {
+  HWY_ALIGN float received_buffer[kBlockSize];
+  HWY_ALIGN float seen_buffer[kBlockSize];
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    const int index = first + static_cast<int>(i);
+    Ahead(row, index).Prefetch(0, kBlockSize);
+    MaximumAndNan max;
+    const ReadLogits read = ReadMaxima(row, index, received_buffer, seen_buffer, max, blocks[i]);
+    if (HWY_UNLIKELY(max.MayHaveNan())) {
+      blocks[i].received_max = NanOrMax(read.received, blocks[i].received_max);
+    }
+  }
+}
+
 void Scan(const LogitRow& row, const ScanOptions& options, int first, absl::Span<Block> blocks) {
+  if (!options.model_sums && !options.tempered_sums) return ScanMaxima(row, first, blocks);
   const Exp32 model(1.0);
   const Exp32 tempered(options.tempered_sums ? options.temperature : 1.0);
   HWY_ALIGN float received_buffer[kGroup][kBlockSize];
   HWY_ALIGN float seen_buffer[kGroup][kBlockSize];
-  const float* received[kGroup];
-  const float* seen[kGroup];
-  const bool sums = options.model_sums || options.tempered_sums;
+  ReadLogits read[kGroup];
   const int count = static_cast<int>(blocks.size());
   for (int begin = 0; begin < count; begin += kGroup) {
     const int group = std::min(kGroup, count - begin);
     for (int i = 0; i < group; ++i) {
-      Block& block = blocks[begin + i];
-      const int index = first + begin + i;
-      received[i] = ReadBlock(row, index, received_buffer[i]);
-      // Where there are sums to compute, memory is asked for bit by bit as they go on.
-      if (!sums) Ahead(row, index).Prefetch(0, kBlockSize);
-      seen[i] = OverlayBlock(row, index, received[i], seen_buffer[i]);
-      block = Block();
-      block.received_max = block.max = MaxOf(received[i]);
-      if (HWY_UNLIKELY(seen[i] != received[i])) block.max = MaxOf(seen[i]);
+      Maximum max;
+      read[i] = ReadMaxima(row, first + begin + i, received_buffer[i], seen_buffer[i], max,
+                           blocks[begin + i]);
     }
     for (int i = 0; i < group; ++i) {
       Block& block = blocks[begin + i];
       const Ahead ahead(row, first + begin + i);
-      const bool nan = ScanSums(options, model, tempered, received[i], seen[i], ahead, block);
-      if (nan && HWY_UNLIKELY(MayHaveNan(received[i]))) {
-        block.received_max = NanOrMax(received[i], block.received_max);
+      if (ScanSums(options, model, tempered, read[i], ahead, block)) {
+        block.received_max = NanOrMax(read[i].received, block.received_max);
       }
     }
   }
