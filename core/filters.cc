@@ -8,7 +8,7 @@ namespace boltzmann::core {
 namespace {
 
 // How many tokens a nucleus is looked for in first, and by how much more each time.
-constexpr int32_t kFirstReach = 16;
+constexpr int32_t kFirstReach = 32;
 constexpr int32_t kReachGrowth = 8;
 
 bool TopKIsOff(int32_t top_k, int32_t vocab_size) { return top_k <= 0 || top_k >= vocab_size; }

@@ -20,7 +20,7 @@ constexpr int32_t kMaxSample = 1 << 12;
 constexpr double kDeviations = 2;
 
 // As few are ranked without narrowing down further.
-constexpr int32_t kFewTokens = kMaxCandidates / 4;
+constexpr int32_t kFewTokens = kMaxCandidates / 16;
 
 // After as many brackets that missed, the sample has not seen what matters: halve.
 constexpr int kMaxGuesses = 4;
@@ -205,8 +205,8 @@ class Selection {
                         .high = SampleAt((share - doubt) * sum, interval_.high)};
     const bool starts = share - doubt <= 0;
     if (starts) bracket.high = interval_.high;
-    bracket.low = std::max(bracket.low,
-                           SampleAfter(bracket.high, starts ? kFewTokens / 2 : kMaxCandidates / 2));
+    bracket.low = std::max(
+        bracket.low, SampleAfter(bracket.high, starts ? kMaxCandidates / 8 : kMaxCandidates / 2));
     const bool whole = bracket.low == interval_.low && bracket.high == interval_.high;
     // A bracket that was too large once is so again.
     if (whole && round > 0) bracket.low = bracket.high = SampleAt(share * sum, interval_.low);
