@@ -290,8 +290,8 @@ Zones TallyZones(const LogitRow& row, const WeightScale& scale, RankKey cut_key,
   const Exp64 exp(scale.temperature);
   const V64 max = hn::Set(D64(), static_cast<double>(scale.max));
   const Cut cut(cut_key);
-  const V64 low_bound = hn::Set(d, static_cast<double>(low) - scale.max);
-  const V64 high_bound = hn::Set(d, static_cast<double>(high) - scale.max);
+  const V64 low_bound = hn::Set(d, static_cast<double>(low));
+  const V64 high_bound = hn::Set(d, static_cast<double>(high));
   HWY_ALIGN float buffer[kBlockSize];
   HWY_ALIGN float kept[kBlockSize];
   Zones zones;
@@ -302,11 +302,13 @@ Zones TallyZones(const LogitRow& row, const WeightScale& scale, RankKey cut_key,
     Sum all, lower, upper;
     for (int i = 0; i < kBlockSize; i += kChains64 * kWidth64) {
       V64 x[kChains64];
-      LoadRelative(kept + i, max, x);
       hn::Mask<D64> is_lower[kChains64], is_upper[kChains64];
       for (int j = 0; j < kChains64; ++j) {
-        is_lower[j] = hn::Ge(x[j], low_bound);
-        is_upper[j] = hn::Gt(x[j], high_bound);
+        // Logits are compared, which is exact, not their distances from the maximum.
+        const V64 logit = hn::PromoteTo(d, hn::Load(DHalf(), kept + i + j * kWidth64));
+        is_lower[j] = hn::Ge(logit, low_bound);
+        is_upper[j] = hn::Gt(logit, high_bound);
+        x[j] = hn::Sub(logit, max);
       }
       exp(x);
       all.Add(x);

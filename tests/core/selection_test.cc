@@ -105,34 +105,44 @@ TEST_P(Selection, FindsTheKeyThatSortingFinds) {
 // What adding up a quarter of a million doubles one by one may be off by.
 constexpr double kRounding = 2e-11;
 
-TEST_P(Selection, FindsTheNucleusThatWalkingTheOrderFinds) {
+// Looks for nuclei of all kinds in a row, at one temperature.
+void ExpectNuclei(const Selected& row, core::ScannedRow& scanned, double temperature) {
   core::SelectionScratch scratch;
+  std::vector<double> before = {0};  // the mass before each token
+  for (RankKey key : row.keys()) {
+    const double x = (double{core::LogitOf(key)} - scanned.max) / temperature;
+    before.push_back(before.back() + std::exp(x));
+  }
+  const double mass = before.back();
+  for (double p : {1e-9, .01, .3, .5, .9, .99, .9999, 1 - 1e-9}) {
+    SCOPED_TRACE(p);
+    const core::Nucleus nucleus =
+        core::FindNucleus(scanned, core::kLastFinite, temperature, p, scratch);
+    // How many tokens are kept, and whether that is right: but for rounding at the edge.
+    const auto end = std::partition_point(row.keys().begin(), row.keys().end(),
+                                          [&](RankKey key) { return key >= nucleus.cut; });
+    const auto kept = static_cast<size_t>(end - row.keys().begin());
+    ASSERT_GE(kept, 1u);
+    EXPECT_LT(before[kept - 1] / mass, p + kRounding);
+    if (end != row.keys().end() && core::LogitOf(*end) > -kInf) {
+      EXPECT_GT(before[kept] / mass, p - kRounding);
+    }
+    EXPECT_NEAR(nucleus.kept.mass / before[kept], 1, kRounding);
+    double parts = 0;
+    for (const core::Block& block : scanned.blocks) parts += block.kept_mass;
+    EXPECT_NEAR(parts / nucleus.kept.mass, 1, kRounding);
+  }
+}
+
+TEST_P(Selection, FindsTheNucleusThatWalkingTheOrderFinds) {
   for (int32_t size : kSizes) {
     Selected row(GetParam(), size);
     core::ScannedRow scanned = row.Scan();
     if (scanned.status != core::RowStatus::kOk) continue;
-    std::vector<double> before = {0};  // the mass before each token
-    for (RankKey key : row.keys()) {
-      const double x = double{core::LogitOf(key)} - scanned.max;
-      before.push_back(before.back() + std::exp(x));
-    }
-    const double mass = before.back();
-    for (double p : {1e-9, .01, .3, .5, .9, .99, .9999, 1 - 1e-9}) {
-      const core::Nucleus nucleus = core::FindNucleus(scanned, core::kLastFinite, 1.0, p, scratch);
-      // How many tokens are kept, and whether that is right: but for rounding at the edge.
-      const auto kept = std::partition_point(row.keys().begin(), row.keys().end(),
-                                             [&](RankKey key) { return key >= nucleus.cut; }) -
-                        row.keys().begin();
-      ASSERT_GE(kept, 1);
-      EXPECT_LT(before[kept - 1] / mass, p + kRounding) << size << " " << p;
-      if (kept < size && core::LogitOf(row.keys()[kept]) > -kInf) {
-        EXPECT_GT(before[kept] / mass, p - kRounding) << size << " " << p;
-      }
-      EXPECT_NEAR(nucleus.kept.mass / before[kept], 1, kRounding);
-      double parts = 0;
-      for (const core::Block& block : scanned.blocks) parts += block.kept_mass;
-      EXPECT_NEAR(parts / nucleus.kept.mass, 1, kRounding);
-    }
+    SCOPED_TRACE(size);
+    ExpectNuclei(row, scanned, 1.0);
+    // So hot that logits count of which the distances from a far maximum are all the same.
+    ExpectNuclei(row, scanned, 1e38);
   }
 }
 
