@@ -242,20 +242,24 @@ class Cut {
   int32_t token_;
 };
 
-// Copies the block with the tokens below the cut at -infinity.
-HWY_INLINE void KeepBlock(const float* logits, const Cut& cut, int block, float* HWY_RESTRICT out) {
+// The block as sampling sees it, with the tokens below the cut at -infinity.
+HWY_INLINE const float* KeptBlock(const LogitRow& row, int block, RankKey cut_key, const Cut& cut,
+                                  float* HWY_RESTRICT buffer, float* HWY_RESTRICT kept) {
   const D32 d;
+  const float* logits = SeenBlock(row, block, buffer);
+  if (cut_key <= kLastFinite) return logits;
   const V32 never = hn::Set(d, -kInfinity);
   for (int i = 0; i < kBlockSize; i += kWidth32) {
     const V32 logit = hn::LoadU(d, logits + i);
-    hn::Store(hn::IfThenElse(cut.Keeps(logit, block * kBlockSize + i), logit, never), d, out + i);
+    hn::Store(hn::IfThenElse(cut.Keeps(logit, block * kBlockSize + i), logit, never), d, kept + i);
   }
+  return kept;
 }
 
 // Loads kChains64 vectors of logits relative to the maximum.
 HWY_INLINE void LoadRelative(const float* HWY_RESTRICT logits, V64 max, V64 (&x)[kChains64]) {
   for (int j = 0; j < kChains64; ++j) {
-    x[j] = hn::Sub(hn::PromoteTo(D64(), hn::Load(DHalf(), logits + j * kWidth64)), max);
+    x[j] = hn::Sub(hn::PromoteTo(D64(), hn::LoadU(DHalf(), logits + j * kWidth64)), max);
   }
 }
 
@@ -270,11 +274,11 @@ double Tally(const LogitRow& row, const WeightScale& scale, RankKey cut_key,
   for (size_t b = 0; b < blocks.size(); ++b) {
     blocks[b].kept_mass = 0;
     if (!Reaches(blocks[b], cut_key)) continue;
-    KeepBlock(SeenBlock(row, static_cast<int>(b), buffer), cut, static_cast<int>(b), kept);
+    const float* logits = KeptBlock(row, static_cast<int>(b), cut_key, cut, buffer, kept);
     Sum sum;
     for (int i = 0; i < kBlockSize; i += kChains64 * kWidth64) {
       V64 x[kChains64];
-      LoadRelative(kept + i, max, x);
+      LoadRelative(logits + i, max, x);
       exp(x);
       sum.Add(x);
     }
@@ -298,14 +302,14 @@ Zones TallyZones(const LogitRow& row, const WeightScale& scale, RankKey cut_key,
   for (size_t b = 0; b < blocks.size(); ++b) {
     blocks[b].kept_mass = 0;
     if (!Reaches(blocks[b], cut_key)) continue;
-    KeepBlock(SeenBlock(row, static_cast<int>(b), buffer), cut, static_cast<int>(b), kept);
+    const float* logits = KeptBlock(row, static_cast<int>(b), cut_key, cut, buffer, kept);
     Sum all, lower, upper;
     for (int i = 0; i < kBlockSize; i += kChains64 * kWidth64) {
       V64 x[kChains64];
       hn::Mask<D64> is_lower[kChains64], is_upper[kChains64];
       for (int j = 0; j < kChains64; ++j) {
         // Logits are compared, which is exact, not their distances from the maximum.
-        const V64 logit = hn::PromoteTo(d, hn::Load(DHalf(), kept + i + j * kWidth64));
+        const V64 logit = hn::PromoteTo(d, hn::LoadU(DHalf(), logits + i + j * kWidth64));
         is_lower[j] = hn::Ge(logit, low_bound);
         is_upper[j] = hn::Gt(logit, high_bound);
         x[j] = hn::Sub(logit, max);
@@ -336,11 +340,11 @@ double WeightedLogs(const LogitRow& row, const WeightScale& scale, RankKey cut_k
   double total = 0;
   for (size_t b = 0; b < blocks.size(); ++b) {
     if (!Reaches(blocks[b], cut_key)) continue;
-    KeepBlock(SeenBlock(row, static_cast<int>(b), buffer), cut, static_cast<int>(b), kept);
+    const float* logits = KeptBlock(row, static_cast<int>(b), cut_key, cut, buffer, kept);
     Sum sum;
     for (int i = 0; i < kBlockSize; i += kChains64 * kWidth64) {
       V64 x[kChains64];
-      LoadRelative(kept + i, max, x);
+      LoadRelative(logits + i, max, x);
       V64 log[kChains64];
       for (int j = 0; j < kChains64; ++j) log[j] = hn::Mul(exp.Clamp(x[j]), per_temperature);
       exp(x);
