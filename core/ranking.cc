@@ -1,7 +1,6 @@
 #include "core/ranking.h"
 
 #include <algorithm>
-#include <functional>
 #include <limits>
 
 namespace boltzmann::core {
@@ -58,12 +57,15 @@ int32_t Ranking::RankOf(float logit) const {
 float Ranking::LowerBound(int32_t count) {
   if (count == 1) return row_.max;
   if (static_cast<size_t>(count) > row_.blocks.size()) return -kInfinity;
-  std::vector<float>& maxima = scratch_.block_maxima;
-  maxima.clear();
-  for (const Block& block : row_.blocks) maxima.push_back(block.max);
+  std::vector<uint32_t>& maxima = scratch_.block_maxima;
+  if (!maxima_sorted_) {
+    maxima.clear();
+    for (const Block& block : row_.blocks) maxima.push_back(OrderedBits(block.max));
+    scratch_.selection.sorter(maxima.data(), maxima.size(), hwy::SortDescending());
+    maxima_sorted_ = true;
+  }
   // Each of the `count` greatest maxima is a token of its own.
-  std::nth_element(maxima.begin(), maxima.begin() + count - 1, maxima.end(), std::greater<>());
-  return maxima[count - 1];
+  return FromOrderedBits(maxima[count - 1]);
 }
 
 bool Ranking::Gather(RankKey low, int32_t most) {

@@ -16,7 +16,7 @@ namespace boltzmann::core {
 // order, or tied with one that has; and what selections take.
 struct RankingScratch {
   std::vector<RankKey> keys;
-  std::vector<float> block_maxima;
+  std::vector<uint32_t> block_maxima;  // ordered bits, in descending order
   SelectionScratch selection;
 };
 
@@ -63,6 +63,7 @@ class Ranking {
 
   const ScannedRow& row_;
   RankingScratch& scratch_;
+  bool maxima_sorted_ = false;
   int32_t gathered_ = 0;  // the tokens in scratch_.keys
   int32_t sorted_ = 0;    // the first tokens of scratch_.keys that are in order and place
 };
