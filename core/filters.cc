@@ -65,7 +65,8 @@ RankKey TopP(double top_p, double temperature, ScannedRow& row, Ranking& ranking
     if (top.size() == vocab_size) return cut;
     // Later tokens weigh no more than this one.
     const double within_reach = (ranking.EasyReach() - static_cast<double>(i)) * weight;
-    if (top_p * all.mass - before < within_reach) continue;
+    const bool more = reach < ranking.EasyReach();
+    if (more && top_p * all.mass - before < within_reach) continue;
     const Nucleus nucleus = FindNucleus(row, cut, temperature, top_p, ranking.selection_scratch());
     kept = nucleus.kept;
     return nucleus.cut;

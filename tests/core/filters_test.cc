@@ -251,5 +251,17 @@ TEST(Temperature, IsUsedAsGivenHoweverLargeOrSmall) {
   }
 }
 
+// A nucleus that ended just where the order had been sorted to was looked for forever.
+TEST(TopP, EndsWhereverTheNucleusDoes) {
+  for (int32_t heads = 1; heads <= 100; ++heads) {
+    std::vector<float> logits(8192, -100.0f);
+    for (int32_t i = 0; i < heads; ++i) logits[i * 81] = 10.0f;
+    Row row{.logits = Encoded(logits), .params = {.top_p = 1 - 1e-9}};
+    row.outputs.kept_stats = true;
+    const Sampled sampled(SharedEngine(), row);
+    ASSERT_EQ(sampled[0].kept_count, static_cast<uint32_t>(heads));
+  }
+}
+
 }  // namespace
 }  // namespace boltzmann::test
