@@ -20,8 +20,9 @@ constexpr int32_t kMostGathered = 8;
 absl::Span<const RankKey> Ranking::Top(int32_t count) {
   count = std::min(count, row_.logits.vocab_size());
   if (count > sorted_) {
-    const int32_t most = std::max(kMostGathered * count, kSmallVocabSize);
-    const bool few = count <= EasyReach() && Gather(LastKeyAt(LowerBound(count)), most);
+    const bool few =
+        count <= EasyReach() &&
+        Gather(LastKeyAt(LowerBound(count)), std::max(kMostGathered * count, kSmallVocabSize));
     if (!few) Gather(KthKey(row_, count, scratch_.selection), count);
     scratch_.selection.Sort(absl::MakeSpan(scratch_.keys).first(gathered_));
     sorted_ = gathered_;
