@@ -72,12 +72,22 @@ absl::Status CheckSize(const google::protobuf::Message& request) {
                    " bytes, and no message may have 2 GiB: send fewer rows in a call"));
 }
 
-absl::Status CheckResultCount(const v1::SampleRequest& request,
-                              const v1::SampleResponse& response) {
-  const auto results = static_cast<uint32_t>(response.results_size());
-  if (results == request.logits().row_count()) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("the server answered with ", results, " results for ",
-                                          request.logits().row_count(), " rows"));
+// What must come back for a request: `count` entries, one for each of `of`.
+struct Expected {
+  const char* entries;
+  int64_t count;
+  const char* of;
+};
+
+// The reply, or INTERNAL if it has more or fewer entries than expected.
+template <typename Response>
+absl::StatusOr<Response> Checked(absl::StatusOr<Response> response,
+                                 int (Response::*entry_count)() const, const Expected& expected) {
+  if (!response.ok()) return response;
+  const int found = ((*response).*entry_count)();
+  if (found == expected.count) return response;
+  return absl::InternalError(absl::StrCat("the server answered with ", found, " ", expected.entries,
+                                          " for ", expected.count, " ", expected.of));
 }
 
 }  // namespace
@@ -95,27 +105,43 @@ absl::StatusOr<Client> Client::Create(std::shared_ptr<grpc::ChannelInterface> ch
   return Client(v1::SamplerService::NewStub(std::move(channel)), timeout);
 }
 
-Client::Client(std::unique_ptr<v1::SamplerService::StubInterface> stub, absl::Duration timeout)
+Client::Client(std::unique_ptr<Stub> stub, absl::Duration timeout)
     : stub_(std::move(stub)), timeout_(timeout) {}
 
-absl::StatusOr<v1::SampleResponse> Client::Sample(const v1::SampleRequest& request) const {
+template <typename Request, typename Response>
+absl::StatusOr<Response> Client::Call(Method<Request, Response> method,
+                                      const Request& request) const {
   if (absl::Status status = CheckSize(request); !status.ok()) return status;
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + timeout_));
-  v1::SampleResponse response;
-  const grpc::Status status = stub_->Sample(&context, request, &response);
+  Response response;
+  const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
   if (!status.ok()) return ToAbslStatus(status);
-  if (absl::Status rows = CheckResultCount(request, response); !rows.ok()) return rows;
   return response;
 }
 
+absl::StatusOr<v1::SampleResponse> Client::Sample(const v1::SampleRequest& request) const {
+  return Checked(Call(&Stub::Sample, request), &v1::SampleResponse::results_size,
+                 {"results", request.logits().row_count(), "rows"});
+}
+
+absl::StatusOr<v1::ScoreResponse> Client::Score(const v1::ScoreRequest& request) const {
+  return Checked(Call(&Stub::Score, request), &v1::ScoreResponse::results_size,
+                 {"results", request.logits().row_count(), "rows"});
+}
+
+absl::StatusOr<v1::VerifyResponse> Client::Verify(const v1::VerifyRequest& request) const {
+  return Checked(Call(&Stub::Verify, request), &v1::VerifyResponse::results_size,
+                 {"results", request.sequences_size(), "sequences"});
+}
+
+absl::StatusOr<v1::DescribeResponse> Client::Describe(const v1::DescribeRequest& request) const {
+  return Checked(Call(&Stub::Describe, request), &v1::DescribeResponse::descriptions_size,
+                 {"descriptions", request.logits().row_count(), "rows"});
+}
+
 absl::StatusOr<v1::GetServerInfoResponse> Client::GetServerInfo() const {
-  grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout_));
-  v1::GetServerInfoResponse response;
-  const grpc::Status status = stub_->GetServerInfo(&context, {}, &response);
-  if (!status.ok()) return ToAbslStatus(status);
-  return response;
+  return Call(&Stub::GetServerInfo, v1::GetServerInfoRequest());
 }
 
 }  // namespace boltzmann::client

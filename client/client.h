@@ -44,18 +44,38 @@ class Client {
   static absl::StatusOr<Client> Create(std::shared_ptr<grpc::ChannelInterface> channel,
                                        absl::Duration timeout);
 
-  // Draws tokens for each row of a batch: one decode step. The reply has one result a row, else the
-  // call fails with INTERNAL. RESOURCE_EXHAUSTED, before anything is sent, if the request has 2 GiB
-  // or more, which is protobuf's limit.
+  // Of the methods that take a batch: the reply has one entry for each row, or for each sequence of
+  // `Verify`, else the call fails with INTERNAL. RESOURCE_EXHAUSTED, before anything is sent, if
+  // the request has 2 GiB or more, which is protobuf's limit.
+
+  // Draws tokens for each row of a batch: one decode step.
   absl::StatusOr<v1::SampleResponse> Sample(const v1::SampleRequest& request) const;
+
+  // Tells the log-prob and the rank of a named token for each row of a batch.
+  absl::StatusOr<v1::ScoreResponse> Score(const v1::ScoreRequest& request) const;
+
+  // Verifies drafted tokens for each sequence of a batch: speculative decoding.
+  absl::StatusOr<v1::VerifyResponse> Verify(const v1::VerifyRequest& request) const;
+
+  // Describes what each row of a batch would be drawn from.
+  absl::StatusOr<v1::DescribeResponse> Describe(const v1::DescribeRequest& request) const;
 
   // The server's version, limits and features.
   absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo() const;
 
  private:
-  Client(std::unique_ptr<v1::SamplerService::StubInterface> stub, absl::Duration timeout);
+  using Stub = v1::SamplerService::StubInterface;
 
-  std::unique_ptr<v1::SamplerService::StubInterface> stub_;
+  Client(std::unique_ptr<Stub> stub, absl::Duration timeout);
+
+  // A method of the stub that waits for its answer.
+  template <typename Request, typename Response>
+  using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
+
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(Method<Request, Response> method, const Request& request) const;
+
+  std::unique_ptr<Stub> stub_;
   absl::Duration timeout_;
 };
 

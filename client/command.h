@@ -35,6 +35,8 @@ struct Command {
 };
 
 const Command& SampleCommand();
+const Command& DescribeCommand();
+const Command& ScoreCommand();
 const Command& GenerateCommand();
 const Command& InfoCommand();
 

@@ -19,8 +19,9 @@ constexpr char kMisusePayload[] = "boltzmann.command/misuse";
 
 enum ExitCode : int { kDone = 0, kFailed = 1, kMisused = 2 };
 
-std::array<const Command*, 3> Commands() {
-  return {&SampleCommand(), &GenerateCommand(), &InfoCommand()};
+std::array<const Command*, 5> Commands() {
+  return {&SampleCommand(), &DescribeCommand(), &ScoreCommand(), &GenerateCommand(),
+          &InfoCommand()};
 }
 
 // absl's string_view is not the std one.

@@ -8,13 +8,16 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "client/command.h"
 #include "client/common_flags.h"
 #include "client/corpus.h"
 #include "client/generator.h"
 #include "client/ngram_model.h"
-#include "client/sampling_flags.h"
+#include "client/params_flags.h"
+#include "client/printable.h"
+#include "client/state_flags.h"
 #include "client/tokenizer.h"
 
 ABSL_FLAG(std::vector<std::string>, corpus, {},
@@ -24,6 +27,10 @@ ABSL_FLAG(std::string, prompt, "", "The text to continue. Empty means the start 
 ABSL_FLAG(uint32_t, tokens, 100, "How many tokens to generate: an integer >= 1.");
 ABSL_FLAG(uint32_t, batch, 1,
           "How many texts to generate side by side, in one call a step: an integer >= 1.");
+
+ABSL_FLAG(bool, print_token_ids, false,
+          "Print the ids of each text's tokens too, one token a line: no value needed. These ids "
+          "are what --banned_token_ids and the like take.");
 
 namespace boltzmann::client {
 namespace {
@@ -100,6 +107,17 @@ void PrintTexts(const std::vector<Sequence>& sequences, std::ostream& out) {
   }
 }
 
+// One token a line: its id and its word.
+void PrintTokenIds(const std::vector<Sequence>& sequences, const NgramModel& model,
+                   std::ostream& out) {
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    if (sequences.size() > 1) out << "--- " << i << ": tokens ---\n";
+    for (const int32_t token : sequences[i].tokens) {
+      out << absl::StrFormat("%7d  %s\n", token, Printable(model.Word(token)));
+    }
+  }
+}
+
 // How to get the same texts again, if the server picked the seeds.
 void PrintSeeds(const std::vector<Sequence>& sequences, std::ostream& remarks) {
   for (const Sequence& sequence : sequences) {
@@ -127,6 +145,7 @@ absl::Status RunGenerate(const std::vector<std::string>& arguments, Console& con
     if (!alone) PrintTexts(sequences, console.out);
     if (!SeedIsGiven()) PrintSeeds(sequences, console.err);
   }
+  if (absl::GetFlag(FLAGS_print_token_ids)) PrintTokenIds(sequences, *model, console.out);
   return status.ok() ? status : CallError(status);
 }
 
@@ -139,7 +158,7 @@ const Command& GenerateCommand() {
       "generate [--corpus FILE...] [--prompt TEXT] [flags]",
       "  boltzmann generate --prompt 'The program' --temperature .8 --top_p .95 --seed 7\n"
       "  boltzmann generate --corpus *.txt --temperature 0 --tokens 50 --batch 8\n",
-      Joined({{"corpus", "prompt", "tokens", "batch"},
+      Joined({{"corpus", "prompt", "tokens", "batch", "print_token_ids"},
               SamplingParamsFlags(),
               SeedFlags(),
               ConnectionFlags()}),

@@ -1,11 +1,25 @@
 #include "client/generator.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
 
 namespace boltzmann::client {
+
+bool NeedsPrompt(const v1::SamplingParams& params) {
+  if (params.has_repetition_penalty() && params.repetition_penalty() != 1) return true;
+  if (params.dry_multiplier() != 0 || params.no_repeat_ngram_size() != 0) return true;
+  for (const v1::TokenSequence& sequence : params.banned_sequences()) {
+    if (sequence.token_ids_size() > 1) return true;
+  }
+  return false;
+}
+
+bool NeedsOutput(const v1::SamplingParams& params) {
+  return NeedsPrompt(params) || params.frequency_penalty() != 0 || params.presence_penalty() != 0 ||
+         params.min_tokens() != 0;
+}
 
 Generator::Generator(const Client& client, const NgramModel& model,
                      const v1::SamplingParams& params, std::vector<Sequence> sequences,
@@ -14,38 +28,53 @@ Generator::Generator(const Client& client, const NgramModel& model,
       model_(model),
       params_(params),
       sequences_(std::move(sequences)),
-      stream_(stream) {}
+      stream_(stream) {
+  if (!NeedsPrompt(params_)) return;
+  for (Sequence& sequence : sequences_) {
+    sequence.state.mutable_prompt_token_ids()->Add(sequence.tokens.begin(), sequence.tokens.end());
+  }
+}
 
 absl::Status Generator::Run(uint32_t steps) {
   for (uint32_t position = 0; position < steps; ++position) {
-    if (absl::Status status = Step(position); !status.ok()) return status;
+    const std::vector<Sequence*> running = Running();
+    if (running.empty()) break;
+    if (absl::Status status = Step(position, running); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-absl::Status Generator::Step(uint32_t position) {
-  for (Sequence& sequence : sequences_) sequence.state.set_position(position);
-  const absl::StatusOr<v1::SampleResponse> response = client_.Sample(MakeRequest());
+std::vector<Sequence*> Generator::Running() {
+  std::vector<Sequence*> running;
+  for (Sequence& sequence : sequences_) {
+    if (!sequence.ended) running.push_back(&sequence);
+  }
+  return running;
+}
+
+absl::Status Generator::Step(uint32_t position, absl::Span<Sequence* const> running) {
+  for (Sequence* sequence : running) sequence->state.set_position(position);
+  const absl::StatusOr<v1::SampleResponse> response = client_.Sample(MakeRequest(running));
   if (!response.ok()) return response.status();
-  for (size_t i = 0; i < sequences_.size(); ++i) {
-    absl::Status status = Accept(response->results(static_cast<int>(i)), sequences_[i]);
+  for (size_t i = 0; i < running.size(); ++i) {
+    absl::Status status = Accept(response->results(static_cast<int>(i)), *running[i]);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-v1::SampleRequest Generator::MakeRequest() const {
+v1::SampleRequest Generator::MakeRequest(absl::Span<Sequence* const> running) const {
   const auto vocab_size = static_cast<size_t>(model_.vocab_size());
-  std::vector<float> logits(sequences_.size() * vocab_size);
+  std::vector<float> logits(running.size() * vocab_size);
   v1::SampleRequest request;
-  for (size_t i = 0; i < sequences_.size(); ++i) {
-    model_.Logits(sequences_[i].tokens, absl::MakeSpan(logits).subspan(i * vocab_size, vocab_size));
-    *request.add_rows() = sequences_[i].state;
+  for (size_t i = 0; i < running.size(); ++i) {
+    model_.Logits(running[i]->tokens, absl::MakeSpan(logits).subspan(i * vocab_size, vocab_size));
+    *request.add_rows() = running[i]->state;
   }
   v1::Logits& matrix = *request.mutable_logits();
   matrix.set_data_type(v1::DATA_TYPE_FLOAT32);
   matrix.set_vocab_size(static_cast<uint32_t>(vocab_size));
-  matrix.set_row_count(static_cast<uint32_t>(sequences_.size()));
+  matrix.set_row_count(static_cast<uint32_t>(running.size()));
   matrix.set_inline_data(logits.data(), logits.size() * sizeof(float));
   *request.add_params() = params_;
   request.add_outputs()->set_logprobs(v1::LOGPROB_MODE_NONE);
@@ -59,12 +88,20 @@ absl::Status Generator::Accept(const v1::RowResult& result, Sequence& sequence) 
         absl::StrCat("no token was drawn for a sequence: ", v1::RowStatus_Name(result.status()),
                      ", token ", token, " of ", model_.vocab_size(), " ", result.message()));
   }
-  sequence.state.set_seed(result.seed());
   sequence.tokens.push_back(token);
+  UpdateState(result, token, sequence);
   const std::string piece = sequence.detokenizer.Append(model_.Word(token));
   sequence.text += piece;
   if (stream_ != nullptr) *stream_ << piece << std::flush;
   return absl::OkStatus();
+}
+
+void Generator::UpdateState(const v1::RowResult& result, int32_t token, Sequence& sequence) {
+  sequence.state.set_seed(result.seed());
+  if (result.has_mirostat_mu()) sequence.state.set_mirostat_mu(result.mirostat_mu());
+  if (NeedsOutput(params_)) sequence.state.add_output_token_ids(token);
+  const auto& stops = params_.stop_token_ids();
+  sequence.ended = std::find(stops.begin(), stops.end(), token) != stops.end();
 }
 
 }  // namespace boltzmann::client

@@ -39,6 +39,11 @@ void StoreLogit(char* at, v1::DataType type, float value) {
 
 size_t SizeOf(v1::DataType type) { return type == v1::DATA_TYPE_FLOAT32 ? 4 : 2; }
 
+float LogitAt(const LogitMatrix& matrix, uint32_t row, uint32_t id) {
+  const size_t index = size_t{row} * matrix.vocab_size + id;
+  return LoadLogit(&matrix.bytes[index * SizeOf(matrix.data_type)], matrix.data_type);
+}
+
 LogitMatrix ConvertTo(LogitMatrix matrix, v1::DataType type) {
   if (matrix.data_type == type) return matrix;
   const size_t from_size = SizeOf(matrix.data_type);

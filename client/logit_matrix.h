@@ -22,6 +22,9 @@ struct LogitMatrix {
 // Bytes of one logit: 4 or 2. `type` must not be DATA_TYPE_UNSPECIFIED.
 size_t SizeOf(v1::DataType type);
 
+// The logit of token `id` in row `row`, both of which must be in the matrix. Exact.
+float LogitAt(const LogitMatrix& matrix, uint32_t row, uint32_t id);
+
 // The same logits, each as the nearest value of `type`, ties to even; to a wider type exact. What
 // is too large for `type` becomes infinity, which the server reports for the row. O(B * V).
 LogitMatrix ConvertTo(LogitMatrix matrix, v1::DataType type);

@@ -16,6 +16,7 @@
 #include "absl/strings/str_split.h"
 #include "client/npy.h"
 #include "client/printable.h"
+#include "client/words.h"
 
 namespace boltzmann::client {
 namespace {
@@ -43,16 +44,10 @@ absl::Status AppendNumber(absl::string_view word, std::vector<float>& row) {
 }
 
 absl::Status ParseRow(absl::string_view line, std::vector<float>& row) {
-  const std::vector<absl::string_view> fields = absl::StrSplit(line, ',');
-  for (const absl::string_view field : fields) {
-    const std::vector<absl::string_view> words =
-        absl::StrSplit(field, absl::ByAnyChar(" \t\v\f\r"), absl::SkipEmpty());
-    if (words.empty()) {
-      return absl::InvalidArgumentError("a comma has no number beside it");
-    }
-    for (const absl::string_view word : words) {
-      if (absl::Status status = AppendNumber(word, row); !status.ok()) return status;
-    }
+  const auto words = SplitWords(line);
+  if (!words) return absl::InvalidArgumentError("a comma has no number beside it");
+  for (const absl::string_view word : *words) {
+    if (absl::Status status = AppendNumber(word, row); !status.ok()) return status;
   }
   return absl::OkStatus();
 }

@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -142,28 +143,60 @@ absl::StatusOr<v1::DataType> DataTypeOf(const std::string& descr) {
                   "convert it, as with array.astype('<f4')");
 }
 
+absl::Status CheckMaskType(const std::string& descr) {
+  if (descr == "<i4" || descr == "<u4") return absl::OkStatus();
+  return NpyError("dtype '", Printable(descr),
+                  "' is not supported, only little-endian int32 ('<i4') and uint32 ('<u4'): "
+                  "convert it, as with array.astype('<i4')");
+}
+
 std::string ShapeText(const std::vector<uint64_t>& shape) {
   return absl::StrCat("(", absl::StrJoin(shape, ", "), shape.size() == 1 ? ",)" : ")");
 }
 
-// Sets the matrix's sizes; `data_bytes` is how many bytes follow the header.
-absl::Status SetShape(const std::vector<uint64_t>& shape, size_t data_bytes, LogitMatrix& matrix) {
+// What an array holds: how messages call its last axis and its items, and their size.
+struct Items {
+  const char* axis;
+  const char* name;
+  size_t size;
+};
+
+// An array as it lies in the file.
+struct Array {
+  uint32_t row_count = 1;
+  uint32_t column_count = 0;
+  std::string_view data;
+};
+
+absl::Status CheckSizes(const std::vector<uint64_t>& shape, const Items& items) {
   constexpr uint64_t kMax = std::numeric_limits<uint32_t>::max();
   if (shape.empty() || shape.size() > 2) {
-    return NpyError("shape ", ShapeText(shape), " is neither [V] nor [B, V]");
+    return NpyError("shape ", ShapeText(shape), " is neither [", items.axis, "] nor [B, ",
+                    items.axis, "]");
   }
   for (const uint64_t size : shape) {
     if (size < 1 || size > kMax) {
       return NpyError("shape ", ShapeText(shape), ": ", size, " is outside [1, ", kMax, "]");
     }
   }
-  matrix.row_count = shape.size() == 2 ? static_cast<uint32_t>(shape[0]) : 1;
-  matrix.vocab_size = static_cast<uint32_t>(shape.back());
-  const uint64_t logits = uint64_t{matrix.row_count} * matrix.vocab_size;
-  const size_t size = SizeOf(matrix.data_type);
-  if (data_bytes % size == 0 && data_bytes / size == logits) return absl::OkStatus();
-  return NpyError("shape ", ShapeText(shape), " needs ", logits, " logits of ", size,
-                  " bytes, but ", data_bytes, " bytes follow the header");
+  return absl::OkStatus();
+}
+
+// The array of a header whose dtype has been checked; `data` is all that follows the header.
+absl::StatusOr<Array> MakeArray(const Header& header, std::string_view data, const Items& items) {
+  if (*header.fortran_order) {
+    return NpyError("fortran_order is True, and only C order is supported: ",
+                    "save numpy.ascontiguousarray(array)");
+  }
+  const std::vector<uint64_t>& shape = *header.shape;
+  if (absl::Status status = CheckSizes(shape, items); !status.ok()) return status;
+  const uint64_t row_count = shape.size() == 2 ? shape[0] : 1;
+  const uint64_t count = row_count * shape.back();
+  if (data.size() % items.size != 0 || data.size() / items.size != count) {
+    return NpyError("shape ", ShapeText(shape), " needs ", count, " ", items.name, " of ",
+                    items.size, " bytes, but ", data.size(), " bytes follow the header");
+  }
+  return Array{static_cast<uint32_t>(row_count), static_cast<uint32_t>(shape.back()), data};
 }
 
 struct Parts {
@@ -193,28 +226,42 @@ absl::StatusOr<Parts> Split(std::string_view bytes) {
   return Parts{bytes.substr(header_at, length), bytes.substr(header_at + length)};
 }
 
+// A file whose header has been read; `data` is all that follows it.
+struct File {
+  Header header;
+  std::string_view data;
+};
+
+absl::StatusOr<File> Open(std::string_view bytes) {
+  const absl::StatusOr<Parts> parts = Split(bytes);
+  if (!parts.ok()) return parts.status();
+  absl::StatusOr<Header> header = ParseHeader(parts->header);
+  if (!header.ok()) return header.status();
+  return File{*std::move(header), parts->data};
+}
+
 }  // namespace
 
 bool IsNpy(std::string_view bytes) { return bytes.substr(0, kMagic.size()) == kMagic; }
 
 absl::StatusOr<LogitMatrix> ParseNpy(std::string_view bytes) {
-  const absl::StatusOr<Parts> parts = Split(bytes);
-  if (!parts.ok()) return parts.status();
-  const absl::StatusOr<Header> header = ParseHeader(parts->header);
-  if (!header.ok()) return header.status();
-  const absl::StatusOr<v1::DataType> type = DataTypeOf(*header->descr);
+  const absl::StatusOr<File> file = Open(bytes);
+  if (!file.ok()) return file.status();
+  const absl::StatusOr<v1::DataType> type = DataTypeOf(*file->header.descr);
   if (!type.ok()) return type.status();
-  if (*header->fortran_order) {
-    return NpyError("fortran_order is True, and only C order is supported: ",
-                    "save numpy.ascontiguousarray(array)");
-  }
-  LogitMatrix matrix;
-  matrix.data_type = *type;
-  if (absl::Status status = SetShape(*header->shape, parts->data.size(), matrix); !status.ok()) {
-    return status;
-  }
-  matrix.bytes = parts->data;
-  return matrix;
+  const absl::StatusOr<Array> array =
+      MakeArray(file->header, file->data, {"V", "logits", SizeOf(*type)});
+  if (!array.ok()) return array.status();
+  return LogitMatrix{*type, array->row_count, array->column_count, std::string(array->data)};
+}
+
+absl::StatusOr<TokenMasks> ParseNpyMasks(std::string_view bytes) {
+  const absl::StatusOr<File> file = Open(bytes);
+  if (!file.ok()) return file.status();
+  if (absl::Status status = CheckMaskType(*file->header.descr); !status.ok()) return status;
+  const absl::StatusOr<Array> array = MakeArray(file->header, file->data, {"words", "words", 4});
+  if (!array.ok()) return array.status();
+  return TokenMasks{array->row_count, array->column_count, std::string(array->data)};
 }
 
 }  // namespace boltzmann::client

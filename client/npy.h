@@ -1,4 +1,4 @@
-// NumPy's .npy files, as far as logits need them.
+// NumPy's .npy files, as far as logits and masks need them.
 #ifndef BOLTZMANN_CLIENT_NPY_H_
 #define BOLTZMANN_CLIENT_NPY_H_
 
@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/logit_matrix.h"
+#include "client/token_masks.h"
 
 namespace boltzmann::client {
 
@@ -17,6 +18,9 @@ bool IsNpy(std::string_view bytes);
 // names what was found, what is allowed and, where there is one, the way out. Copies the logits
 // once. Source: numpy.lib.format, NEP 1.
 absl::StatusOr<LogitMatrix> ParseNpy(std::string_view bytes);
+
+// The same for bitmasks: int32 or uint32, of shape [words], which is one mask, or [B, words].
+absl::StatusOr<TokenMasks> ParseNpyMasks(std::string_view bytes);
 
 }  // namespace boltzmann::client
 

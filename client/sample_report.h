@@ -4,17 +4,13 @@
 
 #include <ostream>
 
-#include "absl/status/status.h"
 #include "boltzmann/v1/sampler.pb.h"
 
 namespace boltzmann::client {
 
 // Prints one line for each token of each list of each row, then, if they are there, one line a row
-// with entropies and what was kept. Columns that would be empty are left out.
+// with entropies, what was kept and Mirostat's state. Columns that would be empty are left out.
 void PrintReport(const v1::SampleResponse& response, std::ostream& out);
-
-// OK if every row is, else an error whose message has a line for each row that is not.
-absl::Status CheckRows(const v1::SampleResponse& response);
 
 }  // namespace boltzmann::client
 

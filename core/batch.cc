@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "core/elementary.h"
 
 namespace boltzmann::core {
 namespace {
@@ -70,6 +71,22 @@ Results::Results(absl::Span<const RowRequest> rows) : rows_(rows.size()) {
   }
 }
 
+ScoreSummary Summarize(absl::Span<const RowResult> results) {
+  ScoreSummary summary;
+  double sum = 0;
+  for (const RowResult& result : results) {
+    if (!IsAnswered(result.status)) continue;
+    sum -= result.drawn.model_logprobs[0];
+    ++summary.row_count;
+  }
+  if (summary.row_count == 0) return summary;
+  summary.mean_negative_log_likelihood = sum / summary.row_count;
+  summary.perplexity = Exp(summary.mean_negative_log_likelihood);
+  return summary;
+}
+
+float Probability(float logprob) { return static_cast<float>(Exp(logprob)); }
+
 std::string Explain(const RowResult& result) {
   switch (result.status) {
     case RowStatus::kOk:
@@ -80,6 +97,13 @@ std::string Explain(const RowResult& result) {
       return absl::StrCat("the logit of token ", result.offending_token, " is +infinity");
     case RowStatus::kNoAllowedToken:
       return "every logit is -infinity: no token is allowed";
+    case RowStatus::kCandidatesExhausted:
+      return "the full row's answer could differ: send more candidates, the row's log_sum_exp, or "
+             "parameters that keep fewer tokens";
+    case RowStatus::kInvalidDraft:
+      return absl::StrCat("the draft distribution is none at token ", result.offending_token,
+                          ": probabilities are in [0, 1], that of the drafted token is above 0, "
+                          "and they add up to 1");
   }
   return "";
 }

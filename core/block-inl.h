@@ -172,6 +172,29 @@ HWY_INLINE float LogitAt(const float* logits, int i) {
   return logit;
 }
 
+// How the overlay of a row changes one of its blocks.
+enum class Overlay : uint8_t {
+  kNone,
+  kEdits,   // edited tokens only
+  kHidden,  // tokens that are not allowed, or above the ceiling; maybe edited ones too
+};
+
+// A block as sampling sees it: its floats, with edited tokens at -infinity, as those are that
+// are hidden; what they are edited to is in LogitRow::EditsOf.
+struct SeenLogits {
+  const float* floats;
+  Overlay overlay;
+};
+
+// Whether a mask hides any token of a block.
+HWY_INLINE bool IsMasked(const LogitRow& row, int block) {
+  if (!row.IsMasked()) return false;
+  constexpr int kWords = kBlockSize / 32;
+  uint32_t all = ~0u;
+  for (int i = 0; i < kWords; ++i) all &= row.AllowedWord(block * kWords + i);
+  return all != ~0u;
+}
+
 // Puts tokens that are not allowed at -infinity.
 HWY_INLINE void MaskBlock(const LogitRow& row, int block, float* HWY_RESTRICT logits) {
   const D32 d;
@@ -186,20 +209,62 @@ HWY_INLINE void MaskBlock(const LogitRow& row, int block, float* HWY_RESTRICT lo
   }
 }
 
-// The block as sampling sees it.
-HWY_INLINE const float* OverlayBlock(const LogitRow& row, int block, const float* received,
+// Puts tokens above the ceiling at -infinity.
+HWY_INLINE void CapBlock(const Ceiling& ceiling, int block, float* HWY_RESTRICT logits) {
+  const D32 d;
+  const float most = FloatDown(ceiling.logit);
+  const V32 never = hn::Set(d, -kInfinity);
+  const V32 bound = hn::Set(d, most);
+  for (int i = 0; i < kBlockSize; i += kWidth32) {
+    const V32 logit = hn::Load(d, logits + i);
+    hn::Store(hn::IfThenElse(hn::Gt(logit, bound), never, logit), d, logits + i);
+  }
+  if (most != ceiling.logit) return;
+  for (int i = 0; i < kBlockSize; ++i) {
+    if (!ceiling.Keeps(logits[i], block * kBlockSize + i)) logits[i] = -kInfinity;
+  }
+}
+
+HWY_NOINLINE SeenLogits ApplyOverlay(const LogitRow& row, int block, const float* received,
                                      float* HWY_RESTRICT buffer) {
-  if (HWY_LIKELY(!row.HasOverlay())) return received;
+  const auto edits = row.EditsOf(block);
+  const bool masked = IsMasked(row, block);
+  const bool hidden = masked || row.HasCeiling();
+  if (edits.empty() && !hidden) return {received, Overlay::kNone};
   if (received != buffer) std::memcpy(buffer, received, kBlockSize * sizeof(float));
-  const int32_t first = block * kBlockSize;
-  row.ApplyEdits(first, std::min(kBlockSize, row.vocab_size() - first), buffer);
-  if (row.IsMasked()) MaskBlock(row, block, buffer);
-  return buffer;
+  for (const LogitEdit& edit : edits) buffer[edit.token_id - block * kBlockSize] = -kInfinity;
+  if (masked) MaskBlock(row, block, buffer);
+  if (row.HasCeiling()) CapBlock(row.ceiling(), block, buffer);
+  return {buffer, hidden ? Overlay::kHidden : Overlay::kEdits};
+}
+
+// The block as sampling sees it.
+HWY_INLINE SeenLogits OverlayBlock(const LogitRow& row, int block, const float* received,
+                                   float* HWY_RESTRICT buffer) {
+  if (HWY_LIKELY(!row.HasOverlay())) return {received, Overlay::kNone};
+  return ApplyOverlay(row, block, received, buffer);
 }
 
 HWY_INLINE const float* SeenBlock(const LogitRow& row, int block, float* HWY_RESTRICT buffer) {
   NoMaximum no_maximum;
-  return OverlayBlock(row, block, ReadBlock(row, block, buffer, no_maximum), buffer);
+  return OverlayBlock(row, block, ReadBlock(row, block, buffer, no_maximum), buffer).floats;
+}
+
+// The edited tokens of a block that sampling sees, and of these those with key >= cut.
+struct SeenEdits {
+  int count = 0;
+  RankKey keys[kBlockSize];
+  double logits[kBlockSize];
+};
+
+HWY_NOINLINE void CollectEdits(const LogitRow& row, int block, RankKey cut, SeenEdits& seen) {
+  seen.count = 0;
+  for (const LogitEdit& edit : row.EditsOf(block)) {
+    const RankKey key = KeyOf(edit.logit, edit.token_id);
+    if (key < cut || key < kLastFinite || !row.ceiling().Keeps(edit.logit, edit.token_id)) continue;
+    seen.keys[seen.count] = key;
+    seen.logits[seen.count++] = edit.logit;
+  }
 }
 
 }  // namespace boltzmann::core::HWY_NAMESPACE

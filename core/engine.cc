@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "core/kernels.h"
 #include "core/mutex.h"
 #include "core/sample_row.h"
+#include "core/temperature_fit.h"
+#include "core/verify.h"
 #include "core/worker_pool.h"
 
 namespace boltzmann::core {
@@ -61,13 +64,30 @@ class Engine::Workers {
  private:
   // A batch on its way.
   struct Running {
-    Running(Workers& workers, Batch& sampled_batch, Done when_done)
-        : batch(sampled_batch),
+    Running(Workers& all_workers, Batch& sampled_batch, Done when_done)
+        : workers(all_workers),
+          batch(sampled_batch),
           done(std::move(when_done)),
           job(
-              static_cast<int>(batch.rows.size()),
-              [this, &workers](int worker, int row) { workers.RunRow(worker, *this, row); },
-              [this] { Finish(); }) {}
+              static_cast<int>(batch.sequences.empty() ? batch.rows.size()
+                                                       : batch.sequences.size()),
+              [this](int worker, int item) { workers.RunItem(worker, *this, item); },
+              [this] { batch.fit_temperature ? StartFit() : Finish(); }) {}
+
+    void StartFit() {
+      fit.emplace(
+          1, [this](int worker, int) { workers.RunFit(worker, *this); }, [this] { Finish(); });
+      workers.pool_.Start(*fit);
+    }
+
+    // Whether the rest of the batch is to be dropped.
+    bool IsDropped() {
+      absl::Status dropped = Dropped(batch);
+      if (dropped.ok()) return false;
+      MutexLock lock(mutex);
+      status.Update(dropped);
+      return true;
+    }
 
     void Finish() {
       Done call = std::move(done);
@@ -80,33 +100,55 @@ class Engine::Workers {
       call(std::move(ended));
     }
 
+    Workers& workers;
     Batch& batch;
     Done done;
     Mutex mutex;
     absl::Status status ABSL_GUARDED_BY(mutex);
     Job job;
+    std::optional<Job> fit;
   };
 
-  void RunRow(int worker, Running& running, int row) {
-    if (absl::Status dropped = Dropped(running.batch); !dropped.ok()) {
-      MutexLock lock(running.mutex);
-      running.status.Update(dropped);
-      return;
+  // A row, or all rows of a sequence.
+  void RunItem(int worker, Running& running, int item) {
+    if (running.IsDropped()) return;
+    Batch& batch = running.batch;
+    const size_t row = batch.sequences.empty() ? item : batch.sequences[item].first_row;
+    const int32_t vocab_size = batch.rows[row].logits.vocab_size();
+    const bool split =
+        static_cast<int>(batch.rows.size()) < count() && vocab_size >= kSplitVocabSize;
+    if (!split) return RunItem(worker, running, item, RunInOrder);
+    const bool wake = vocab_size >= kWakeVocabSize || instruction_set == InstructionSet::kPortable;
+    RunItem(worker, running, item, [&](int items, absl::FunctionRef<void(int)> body) {
+      Job part(items, [body](int, int part_item) { body(part_item); });
+      pool_.RunWithin(worker, part, wake);
+    });
+  }
+
+  void RunItem(int worker, Running& running, int item, ParallelFor parallel_for) {
+    Batch& batch = running.batch;
+    Results& results = batch.results;
+    RowScratch& scratch = scratch_[worker];
+    if (batch.sequences.empty()) {
+      return SampleRow(kernels_, batch.rows[item], scratch, parallel_for, results.rows()[item]);
     }
-    const RowRequest& request = running.batch.rows[row];
-    RowResult& result = running.batch.results.rows()[row];
-    const bool split = static_cast<int>(running.batch.rows.size()) < count() &&
-                       request.logits.vocab_size() >= kSplitVocabSize;
-    if (!split) return SampleRow(kernels_, request, scratch_[worker], RunInOrder, result);
-    const bool wake = request.logits.vocab_size() >= kWakeVocabSize ||
-                      instruction_set == InstructionSet::kPortable;
-    SampleRow(
-        kernels_, request, scratch_[worker],
-        [&](int items, absl::FunctionRef<void(int)> body) {
-          Job part(items, [body](int, int item) { body(item); });
-          pool_.RunWithin(worker, part, wake);
-        },
-        result);
+    const DraftSequence& sequence = batch.sequences[item];
+    const size_t rows = sequence.drafts.size() + 1;
+    results.accepted_counts[item] = VerifySequence(
+        kernels_, absl::MakeSpan(batch.rows).subspan(sequence.first_row, rows), sequence.drafts,
+        scratch, parallel_for, [&running] { return running.IsDropped(); },
+        results.rows().subspan(sequence.first_row, rows));
+  }
+
+  void RunFit(int worker, Running& running) {
+    if (running.IsDropped()) return;
+    const auto for_rows = [&](int rows, absl::FunctionRef<void(int, int)> body) {
+      Job part(rows, [body](int of_worker, int row) { body(of_worker, row); });
+      pool_.RunWithin(worker, part, true);
+    };
+    running.batch.results.temperature_fit =
+        FitTemperature(kernels_, running.batch, absl::MakeSpan(scratch_), for_rows,
+                       [&running] { return running.IsDropped(); });
   }
 
   const Kernels& kernels_;
@@ -125,6 +167,7 @@ InstructionSet Engine::instruction_set() const { return workers_->instruction_se
 
 void Engine::Start(Batch& batch, Done done) {
   batch.results = Results(batch.rows);
+  batch.results.accepted_counts.resize(batch.sequences.size());
   if (batch.rows.empty()) return done(absl::OkStatus());
   workers_->Start(batch, std::move(done));
 }

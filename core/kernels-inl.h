@@ -1,5 +1,6 @@
 // The body of the kernels, included once for each instruction set. The contracts are in
-// kernels.h, the arithmetic in arithmetic-inl.h, what reads a block in block-inl.h.
+// kernels.h, the arithmetic in arithmetic-inl.h, what reads a block in block-inl.h, the scan in
+// scan-inl.h.
 
 #if defined(BOLTZMANN_CORE_KERNELS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef BOLTZMANN_CORE_KERNELS_INL_H_
@@ -18,6 +19,7 @@
 #include "core/arithmetic-inl.h"
 #include "core/block-inl.h"
 #include "core/kernels.h"
+#include "core/scan-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -25,201 +27,22 @@ namespace boltzmann::core::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The blocks whose maxima are found before their sums: enough for the processor to go on
-// with the next block while a maximum is on its way; few, so that they stay in the L1 cache.
-constexpr int kGroup = 4;
-
-// How far ahead of what is read memory is asked for.
-constexpr size_t kPrefetchBytes = 12288;
-
-// ------------------------------------------------------------------ NaN, and memory ahead
-
-// A NaN of a block if it has one, else its largest logit.
-HWY_NOINLINE float NanOrMax(const float* logits, float max) {
-  for (int i = 0; i < kBlockSize; ++i) {
-    if (std::isnan(LogitAt(logits, i))) return LogitAt(logits, i);
-  }
-  return max;
-}
-
-// The memory that is read some time after a block.
-class Ahead {
- public:
-  Ahead(const LogitRow& row, int block)
-      : stride_(SizeOf(row.type())),
-        address_(reinterpret_cast<uintptr_t>(row.Contiguous(block * kBlockSize, 1)) +
-                 kPrefetchBytes) {}
-
-  // Asks for what corresponds to logits [first, first + count).
-  HWY_INLINE void Prefetch(int first, int count) const {
-    for (int i = first; i < first + count; i += 16) {
-      __builtin_prefetch(reinterpret_cast<const void*>(address_ + i * stride_));
-    }
-  }
-
- private:
-  size_t stride_;
-  uintptr_t address_;  // of nothing where a piece ends, which does no harm
-};
-
-// ------------------------------------------------------------------ scan
-
-// Finds the sum of exp(l - max). Returns whether there was a NaN.
-HWY_INLINE bool SumExp(const float* HWY_RESTRICT logits, float max, const Exp32& exp,
-                       const Ahead& ahead, double& total) {
-  const D32 d;
-  const V32 origin = hn::Set(d, max);
-  Exp32::Bits trace = hn::Zero(hn::RebindToUnsigned<D32>());
-  ScanSum sum;
-  for (int i = 0; i < kBlockSize; i += kChains32 * kWidth32) {
-    ahead.Prefetch(i, kChains32 * kWidth32);
-    V32 x[kChains32];
-    for (int j = 0; j < kChains32; ++j) {
-      x[j] = hn::Sub(hn::LoadU(d, logits + i + j * kWidth32), origin);
-    }
-    exp(x, trace);
-    sum.Add(x);
-  }
-  total = sum.Total();
-  return Exp32::HadNan(trace);
-}
-
-// The same at two temperatures.
-HWY_INLINE bool SumExpTwice(const float* HWY_RESTRICT logits, float max, const Exp32& exp1,
-                            const Exp32& exp2, const Ahead& ahead, Block& block) {
-  const D32 d;
-  const V32 origin = hn::Set(d, max);
-  Exp32::Bits trace = hn::Zero(hn::RebindToUnsigned<D32>());
-  ScanSum sum1, sum2;
-  for (int i = 0; i < kBlockSize; i += kChains32 * kWidth32) {
-    ahead.Prefetch(i, kChains32 * kWidth32);
-    V32 x[kChains32];
-    V32 y[kChains32];
-    for (int j = 0; j < kChains32; ++j) {
-      x[j] = y[j] = hn::Sub(hn::LoadU(d, logits + i + j * kWidth32), origin);
-    }
-    exp1(x, trace);
-    sum1.Add(x);
-    exp2(y);
-    sum2.Add(y);
-  }
-  block.model_sum = sum1.Total();
-  block.tempered_sum = sum2.Total();
-  return Exp32::HadNan(trace);
-}
-
-// A block as it was read, and as sampling sees it.
-struct ReadLogits {
-  const float* received;
-  const float* seen;
-};
-
-// Sets the sums of a block. Returns whether a logit received is, or may be, a NaN.
-HWY_INLINE bool ScanSums(const ScanOptions& options, const Exp32& model, const Exp32& tempered,
-                         const ReadLogits& read, const Ahead& ahead, Block& block) {
-  const auto [received, seen] = read;
-  const bool same = received == seen;
-  const bool model_sum = options.model_sums && std::isfinite(block.received_max);
-  const bool tempered_sum = options.tempered_sums && std::isfinite(block.max);
-  if (same && model_sum && tempered_sum && options.temperature != 1.0) {
-    return SumExpTwice(seen, block.max, model, tempered, ahead, block);
-  }
-  bool nan = true;
-  if (model_sum) nan = SumExp(received, block.received_max, model, ahead, block.model_sum);
-  if (!tempered_sum) return nan;
-  if (same && model_sum) {
-    block.tempered_sum = block.model_sum;
-    return nan;
-  }
-  const bool seen_nan = SumExp(seen, block.max, tempered, ahead, block.tempered_sum);
-  return same ? seen_nan : nan;
-}
-
-// Reads a block and finds its maxima.
-template <class Max>
-HWY_INLINE ReadLogits ReadMaxima(const LogitRow& row, int index, float* received_buffer,
-                                 float* seen_buffer, Max& max, Block& block) {
-  block = Block();
-  const float* received = ReadBlock(row, index, received_buffer, max);
-  block.received_max = block.max = max.Total();
-  const float* seen = OverlayBlock(row, index, received, seen_buffer);
-  if (HWY_UNLIKELY(seen != received)) {
-    Maximum seen_max;
-    seen_max.AddBlock(seen);
-    block.max = seen_max.Total();
-  }
-  return {received, seen};
-}
-
-// A scan for maxima only.
-void ScanMaxima(const LogitRow& row, int first, absl::Span<Block> blocks) {
-  HWY_ALIGN float received_buffer[kBlockSize];
-  HWY_ALIGN float seen_buffer[kBlockSize];
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    const int index = first + static_cast<int>(i);
-    Ahead(row, index).Prefetch(0, kBlockSize);
-    MaximumAndNan max;
-    const ReadLogits read = ReadMaxima(row, index, received_buffer, seen_buffer, max, blocks[i]);
-    if (HWY_UNLIKELY(max.MayHaveNan())) {
-      blocks[i].received_max = NanOrMax(read.received, blocks[i].received_max);
-    }
-  }
-}
-
-void Scan(const LogitRow& row, const ScanOptions& options, int first, absl::Span<Block> blocks) {
-  if (!options.model_sums && !options.tempered_sums) return ScanMaxima(row, first, blocks);
-  const Exp32 model(1.0);
-  const Exp32 tempered(options.tempered_sums ? options.temperature : 1.0);
-  HWY_ALIGN float received_buffer[kGroup][kBlockSize];
-  HWY_ALIGN float seen_buffer[kGroup][kBlockSize];
-  ReadLogits read[kGroup];
-  const int count = static_cast<int>(blocks.size());
-  for (int begin = 0; begin < count; begin += kGroup) {
-    const int group = std::min(kGroup, count - begin);
-    for (int i = 0; i < group; ++i) {
-      Maximum max;
-      read[i] = ReadMaxima(row, first + begin + i, received_buffer[i], seen_buffer[i], max,
-                           blocks[begin + i]);
-    }
-    for (int i = 0; i < group; ++i) {
-      Block& block = blocks[begin + i];
-      const Ahead ahead(row, first + begin + i);
-      if (ScanSums(options, model, tempered, read[i], ahead, block)) {
-        block.received_max = NanOrMax(read[i].received, block.received_max);
-      }
-    }
-  }
-}
-
 // ------------------------------------------------------------------ weights
-
-void Weigh(const float* logits, int count, const WeightScale& scale, double* weights) {
-  const D64 d;
-  const Exp64 exp(scale.temperature);
-  const V64 origin = hn::Set(d, static_cast<double>(scale.max));
-  HWY_ALIGN float padded[kLanes];
-  HWY_ALIGN double out[kLanes];
-  for (int i = 0; i < count; i += kLanes) {
-    const bool whole = i + kLanes <= count;
-    const float* from = logits + i;
-    if (!whole) {
-      for (int j = 0; j < kLanes; ++j) padded[j] = i + j < count ? logits[i + j] : scale.max;
-      from = padded;
-    }
-    V64 x[Sum::kVectors];
-    for (int j = 0; j < Sum::kVectors; ++j) {
-      const V64 logit = hn::PromoteTo(d, hn::LoadU(DHalf(), from + j * kWidth64));
-      x[j] = hn::Sub(logit, origin);
-    }
-    exp(x);
-    double* to = whole ? weights + i : out;
-    for (int j = 0; j < Sum::kVectors; ++j) hn::StoreU(x[j], d, to + j * kWidth64);
-    for (int j = 0; !whole && i + j < count; ++j) weights[i + j] = out[j];
-  }
-}
 
 // 0, 1, 2 ...
 HWY_ALIGN constexpr int32_t kIota[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+// Calls visit(logit, weight) for the edited tokens of a block with key >= cut, by id.
+template <class Visit>
+HWY_INLINE void WeighEdits(const LogitRow& row, int block, RankKey cut, const WeightScale& scale,
+                           Visit visit) {
+  if (HWY_LIKELY(row.EditsOf(block).empty())) return;
+  SeenEdits edits;
+  double weights[kBlockSize];
+  CollectEdits(row, block, cut, edits);
+  Weigh(edits.logits, edits.count, scale, weights);
+  for (int i = 0; i < edits.count; ++i) visit(edits.logits[i], weights[i]);
+}
 
 // Whether a block can hold a token with key >= cut.
 HWY_INLINE bool Reaches(const Block& block, RankKey cut) { return block.max >= LogitOf(cut); }
@@ -227,7 +50,9 @@ HWY_INLINE bool Reaches(const Block& block, RankKey cut) { return block.max >= L
 // {key >= cut} as a mask over the logits of a block.
 class Cut {
  public:
-  explicit Cut(RankKey cut) : logit_(LogitOf(cut)), token_(TokenOf(cut)) {}
+  // Where the cut is at no float, all tokens at the next above are kept.
+  explicit Cut(RankKey cut)
+      : logit_(FloatUp(LogitOf(cut))), token_(logit_ == LogitOf(cut) ? TokenOf(cut) : kLastToken) {}
   HWY_INLINE M32 Keeps(V32 logit, int32_t first_token) const {
     const D32 d;
     const DId di;
@@ -266,7 +91,7 @@ HWY_INLINE void LoadRelative(const float* HWY_RESTRICT logits, V64 max, V64 (&x)
 double Tally(const LogitRow& row, const WeightScale& scale, RankKey cut_key,
              absl::Span<Block> blocks) {
   const Exp64 exp(scale.temperature);
-  const V64 max = hn::Set(D64(), static_cast<double>(scale.max));
+  const V64 max = hn::Set(D64(), scale.max);
   const Cut cut(cut_key);
   HWY_ALIGN float buffer[kBlockSize];
   HWY_ALIGN float kept[kBlockSize];
@@ -282,20 +107,22 @@ double Tally(const LogitRow& row, const WeightScale& scale, RankKey cut_key,
       exp(x);
       sum.Add(x);
     }
-    blocks[b].kept_mass = sum.Total();
-    total += blocks[b].kept_mass;
+    double mass = sum.Total();
+    WeighEdits(row, static_cast<int>(b), cut_key, scale,
+               [&mass](double, double weight) { mass += weight; });
+    total += blocks[b].kept_mass = mass;
   }
   return total;
 }
 
-Zones TallyZones(const LogitRow& row, const WeightScale& scale, RankKey cut_key, float low,
-                 float high, absl::Span<Block> blocks) {
+Zones TallyZones(const LogitRow& row, const WeightScale& scale, RankKey cut_key, double low,
+                 double high, absl::Span<Block> blocks) {
   const D64 d;
   const Exp64 exp(scale.temperature);
-  const V64 max = hn::Set(D64(), static_cast<double>(scale.max));
+  const V64 max = hn::Set(D64(), scale.max);
   const Cut cut(cut_key);
-  const V64 low_bound = hn::Set(d, static_cast<double>(low));
-  const V64 high_bound = hn::Set(d, static_cast<double>(high));
+  const V64 low_bound = hn::Set(d, low);
+  const V64 high_bound = hn::Set(d, high);
   HWY_ALIGN float buffer[kBlockSize];
   HWY_ALIGN float kept[kBlockSize];
   Zones zones;
@@ -321,9 +148,15 @@ Zones TallyZones(const LogitRow& row, const WeightScale& scale, RankKey cut_key,
       for (int j = 0; j < kChains64; ++j) x[j] = hn::IfThenElseZero(is_upper[j], x[j]);
       upper.Add(x);
     }
-    zones.all += all.Total();
-    zones.lower += lower.Total();
-    zones.upper += blocks[b].kept_mass = upper.Total();
+    Zones block = {all.Total(), lower.Total(), upper.Total()};
+    WeighEdits(row, static_cast<int>(b), cut_key, scale, [&](double logit, double weight) {
+      block.all += weight;
+      if (logit >= low) block.lower += weight;
+      if (logit > high) block.upper += weight;
+    });
+    zones.all += block.all;
+    zones.lower += block.lower;
+    zones.upper += blocks[b].kept_mass = block.upper;
   }
   return zones;
 }
@@ -332,7 +165,7 @@ double WeightedLogs(const LogitRow& row, const WeightScale& scale, RankKey cut_k
                     absl::Span<const Block> blocks) {
   const D64 d;
   const Exp64 exp(scale.temperature);
-  const V64 max = hn::Set(D64(), static_cast<double>(scale.max));
+  const V64 max = hn::Set(D64(), scale.max);
   const Cut cut(cut_key);
   const V64 per_temperature = hn::Set(d, 1.0 / scale.temperature);
   HWY_ALIGN float buffer[kBlockSize];
@@ -351,9 +184,53 @@ double WeightedLogs(const LogitRow& row, const WeightScale& scale, RankKey cut_k
       for (int j = 0; j < kChains64; ++j) x[j] = hn::Mul(x[j], log[j]);
       sum.Add(x);
     }
-    total += sum.Total();
+    double of_block = sum.Total();
+    WeighEdits(row, static_cast<int>(b), cut_key, scale, [&](double logit, double weight) {
+      of_block += weight * ((logit - scale.max) / scale.temperature);
+    });
+    total += of_block;
   }
   return total;
+}
+
+Moments FindMoments(const LogitRow& row, double origin, RankKey cut_key,
+                    absl::Span<const Block> blocks) {
+  const D64 d;
+  const V64 from = hn::Set(d, origin);
+  const V64 never = hn::Set(d, -static_cast<double>(kInfinity));
+  const Cut cut(std::max(cut_key, kLastFinite));
+  HWY_ALIGN float buffer[kBlockSize];
+  HWY_ALIGN float kept[kBlockSize];
+  Moments moments;
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    if (!Reaches(blocks[b], cut_key)) continue;
+    const float* logits = KeptBlock(row, static_cast<int>(b), cut_key, cut, buffer, kept);
+    Sum sum, squares;
+    for (int i = 0; i < kBlockSize; i += kChains64 * kWidth64) {
+      V64 x[kChains64];
+      for (int j = 0; j < kChains64; ++j) {
+        const V64 logit = hn::PromoteTo(d, hn::LoadU(DHalf(), logits + i + j * kWidth64));
+        const auto finite = hn::Gt(logit, never);
+        moments.count += static_cast<int32_t>(hn::CountTrue(d, finite));
+        x[j] = hn::IfThenElseZero(finite, hn::Sub(logit, from));
+      }
+      sum.Add(x);
+      for (int j = 0; j < kChains64; ++j) x[j] = hn::Mul(x[j], x[j]);
+      squares.Add(x);
+    }
+    moments.sum += sum.Total();
+    moments.squares += squares.Total();
+    if (HWY_LIKELY(row.EditsOf(static_cast<int>(b)).empty())) continue;
+    SeenEdits edits;
+    CollectEdits(row, static_cast<int>(b), cut_key, edits);
+    for (int i = 0; i < edits.count; ++i) {
+      const double x = edits.logits[i] - origin;
+      moments.sum += x;
+      moments.squares += x * x;
+    }
+    moments.count += edits.count;
+  }
+  return moments;
 }
 
 // ------------------------------------------------------------------ counting, gathering
@@ -383,6 +260,10 @@ int32_t Count(const LogitRow& row, RankKey cut_key, absl::Span<const Block> bloc
       count +=
           static_cast<int32_t>(hn::CountTrue(d, cut.Keeps(hn::LoadU(d, logits + i), first_token)));
     }
+    if (HWY_LIKELY(row.EditsOf(static_cast<int>(b)).empty())) continue;
+    SeenEdits edits;
+    CollectEdits(row, static_cast<int>(b), cut_key, edits);
+    count += edits.count;
   }
   return count;
 }
@@ -401,11 +282,11 @@ HWY_INLINE int32_t WhereSet(const uint8_t (&bits)[kBlockSize / 8],
   return count;
 }
 
-Gathered Gather(const LogitRow& row, RankKey low, float high, absl::Span<const Block> blocks,
+Gathered Gather(const LogitRow& row, RankKey low, double high, absl::Span<const Block> blocks,
                 RankKey* keys, int32_t capacity) {
   const D32 d;
   const Cut cut(low);
-  const V32 high_bound = hn::Set(d, high);
+  const V32 high_bound = hn::Set(d, FloatDown(high));
   HWY_ALIGN float buffer[kBlockSize];
   Gathered gathered;
   for (size_t b = 0; b < blocks.size(); ++b) {
@@ -431,6 +312,16 @@ Gathered Gather(const LogitRow& row, RankKey low, float high, absl::Span<const B
     }
     gathered.count += count;
     gathered.above += all - count;
+    if (HWY_LIKELY(row.EditsOf(static_cast<int>(b)).empty())) continue;
+    SeenEdits edits;
+    CollectEdits(row, static_cast<int>(b), low, edits);
+    for (int i = 0; i < edits.count; ++i) {
+      if (edits.logits[i] > high) {
+        ++gathered.above;
+      } else if (gathered.count++ < capacity) {
+        keys[gathered.count - 1] = edits.keys[i];
+      }
+    }
   }
   return gathered;
 }

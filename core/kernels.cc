@@ -27,10 +27,12 @@ namespace boltzmann::core::HWY_NAMESPACE {
 
 const Kernels kKernels = {
     .scan = Scan,
+    .maxima = Maxima,
     .weigh = Weigh,
     .tally = Tally,
     .tally_zones = TallyZones,
     .weighted_logs = WeightedLogs,
+    .moments = FindMoments,
     .count = Count,
     .gather = Gather,
 };

@@ -15,15 +15,9 @@
 
 namespace boltzmann::core {
 
-// The logits in one block. The last block of a row may have fewer.
-inline constexpr int kBlockSize = 256;
-
-// The blocks that a row of `vocab_size` logits has.
-constexpr int BlockCount(int32_t vocab_size) { return (vocab_size + kBlockSize - 1) / kBlockSize; }
-
 // What is known of one block.
 struct Block {
-  float max = 0;            // as sampling sees it
+  double max = 0;           // as sampling sees it
   float received_max = 0;   // as received; NaN if any logit is NaN
   double model_sum = 0;     // of exp(l - received_max) as received, if asked for
   double tempered_sum = 0;  // of exp((l - max) / T), if asked for
@@ -49,7 +43,7 @@ inline constexpr double kMaxScanTemperature = 0x1p60;
 // exp((l - max) / T), to within 2e-14 of it; exactly 1 at max. What is below 2^-1020,
 // -infinity too, gives about 2^-1020.
 struct WeightScale {
-  float max;           // of the row
+  double max;          // of the row
   double temperature;  // T, in [kGreedyTemperature, 1e200]
 };
 
@@ -58,6 +52,13 @@ struct Zones {
   double all = 0;    // the mass of {key >= cut}
   double lower = 0;  // of {logit >= low} within it
   double upper = 0;  // of {logit > high} within it
+};
+
+// What tells how logits spread around an origin.
+struct Moments {
+  int32_t count = 0;
+  double sum = 0;      // of l - origin
+  double squares = 0;  // of their squares
 };
 
 // What a gathering finds.
@@ -71,8 +72,11 @@ struct Kernels {
   void (*scan)(const LogitRow& row, const ScanOptions& options, int first,
                absl::Span<Block> blocks);
 
+  // Finds the maxima, as sampling sees them, of the blocks whose maximum is at least `bound`.
+  void (*maxima)(const LogitRow& row, double bound, absl::Span<Block> blocks);
+
   // The weights of `count` logits, none above the maximum.
-  void (*weigh)(const float* logits, int count, const WeightScale& scale, double* weights);
+  void (*weigh)(const double* logits, int count, const WeightScale& scale, double* weights);
 
   // Sets kept_mass to the mass of {key >= cut}, and returns the sum. Reads only blocks that
   // reach the cut.
@@ -80,19 +84,23 @@ struct Kernels {
                   absl::Span<Block> blocks);
 
   // Sets kept_mass to the mass of {logit > high} within {key >= cut}.
-  Zones (*tally_zones)(const LogitRow& row, const WeightScale& scale, RankKey cut, float low,
-                       float high, absl::Span<Block> blocks);
+  Zones (*tally_zones)(const LogitRow& row, const WeightScale& scale, RankKey cut, double low,
+                       double high, absl::Span<Block> blocks);
 
   // The sum of w * ln(w) over the weights w of {key >= cut}.
   double (*weighted_logs)(const LogitRow& row, const WeightScale& scale, RankKey cut,
                           absl::Span<const Block> blocks);
 
+  // The moments of the logits of {key >= cut}.
+  Moments (*moments)(const LogitRow& row, double origin, RankKey cut,
+                     absl::Span<const Block> blocks);
+
   // The number of tokens with key >= cut.
   int32_t (*count)(const LogitRow& row, RankKey cut, absl::Span<const Block> blocks);
 
-  // Finds the tokens with key >= low and logit <= high, in the order of ids. Writes the keys
-  // of the first `capacity`.
-  Gathered (*gather)(const LogitRow& row, RankKey low, float high, absl::Span<const Block> blocks,
+  // Finds the tokens with key >= low and logit <= high, block by block. Writes the keys of the
+  // first `capacity`.
+  Gathered (*gather)(const LogitRow& row, RankKey low, double high, absl::Span<const Block> blocks,
                      RankKey* keys, int32_t capacity);
 };
 

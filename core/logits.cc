@@ -37,8 +37,8 @@ void WidenAll(const std::byte* from, int32_t count, float* out) {
 
 }  // namespace
 
-float LogitRow::At(int32_t token_id) const {
-  float logit = 0;
+double LogitRow::At(int32_t token_id) const {
+  double logit = 0;
   Load(token_id, 1, &logit);
   return logit;
 }
@@ -49,12 +49,19 @@ float LogitRow::ReceivedAt(int32_t token_id) const {
   return logit;
 }
 
-void LogitRow::Load(int32_t first, int32_t count, float* out) const {
-  LoadReceived(first, count, out);
-  ApplyEdits(first, count, out);
-  for (int32_t i = 0; masked_ && i < count; ++i) {
-    const bool allowed = AllowedWord((first + i) / 32) >> (first + i) % 32 & 1;
-    if (!allowed) out[i] = -std::numeric_limits<float>::infinity();
+void LogitRow::Load(int32_t first, int32_t count, double* out) const {
+  float received[kBlockSize];
+  LoadReceived(first, count, received);
+  std::copy_n(received, count, out);
+  if (!HasOverlay()) return;
+  for (const LogitEdit& edit : EditsOf(first / kBlockSize)) {
+    if (first <= edit.token_id && edit.token_id < first + count) {
+      out[edit.token_id - first] = edit.logit;
+    }
+  }
+  for (int32_t i = 0; i < count; ++i) {
+    const bool seen = IsAllowed(first + i) && ceiling_.Keeps(out[i], first + i);
+    if (!seen) out[i] = -std::numeric_limits<double>::infinity();
   }
 }
 
@@ -111,14 +118,6 @@ void LogitRow::CopyBytes(int32_t first, int32_t count, std::byte* out) const {
     std::memcpy(out, segment->data + (begin - segment->begin), until - begin);
     out += until - begin;
     begin = until;
-  }
-}
-
-void LogitRow::ApplyEdits(int32_t first, int32_t count, float* logits) const {
-  auto edit = std::lower_bound(edits_.begin(), edits_.end(), first,
-                               [](const LogitEdit& e, int32_t id) { return e.token_id < id; });
-  for (; edit != edits_.end() && edit->token_id < first + count; ++edit) {
-    logits[edit->token_id - first] = edit->logit;
   }
 }
 

@@ -1,11 +1,14 @@
-// Rows of logits, as they were received, and what is changed in them before sampling.
+// Rows of logits, as they were received, and what sampling is to see instead.
 #ifndef BOLTZMANN_CORE_LOGITS_H_
 #define BOLTZMANN_CORE_LOGITS_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <limits>
 
 #include "absl/types/span.h"
+#include "core/total_order.h"
 
 namespace boltzmann::core {
 
@@ -25,15 +28,43 @@ struct LogitSegment {
   size_t begin;  // of its first byte among the row's
 };
 
+// The most logits in a row: token ids have to fit into RankKey.
+inline constexpr int32_t kMaxVocabSize = kLastToken + 1;
+
+// Rows are read in blocks of this many logits; the last of a row may have fewer.
+inline constexpr int kBlockSize = 256;
+
+// The blocks that a row of `vocab_size` logits has.
+constexpr int BlockCount(int32_t vocab_size) { return (vocab_size + kBlockSize - 1) / kBlockSize; }
+
 // A new value for the logit of one token.
 struct LogitEdit {
   int32_t token_id;
-  float logit;  // not NaN, below +infinity
+  double logit;  // -infinity, or as total_order.h says
 };
 
-// A view of one row: `vocab_size` logits that somebody else keeps alive and unchanged, and
-// an overlay of what sampling is to see instead: tokens that are not allowed are at
-// -infinity, edited ones at their new logit. Nothing is copied. Thread-safe.
+// New values, and where each block's begin.
+struct LogitEdits {
+  absl::Span<const LogitEdit> edits = {};        // token ids ascend
+  absl::Span<const uint32_t> block_begins = {};  // one a block, and the end
+};
+
+// What is dropped from the front of the total order: greater logits, and of those equal to
+// `logit` all tokens but [first_token, last_token].
+struct Ceiling {
+  double logit = std::numeric_limits<double>::infinity();
+  int32_t first_token = 0;
+  int32_t last_token = kLastToken;
+
+  bool Keeps(double l, int32_t token) const {
+    return l < logit || (l == logit && first_token <= token && token <= last_token);
+  }
+};
+
+// A view of one row: `vocab_size` logits that somebody else keeps alive and unchanged, and an
+// overlay of what sampling is to see instead: edited tokens are at their new logit, those that
+// are not allowed or above a ceiling at -infinity. Nothing is copied. Thread-safe, but for
+// the changes of the overlay.
 class LogitRow {
  public:
   // A row in one piece. It may start at any address.
@@ -46,32 +77,40 @@ class LogitRow {
   LogitRow(absl::Span<const LogitSegment> segments, DataType type, int32_t vocab_size)
       : data_(segments[0].data), segments_(segments), vocab_size_(vocab_size), type_(type) {}
 
-  // Allows only the tokens whose bit is set: token j is bit j % 32 of word j / 32. Tokens
-  // beyond the last word are not allowed. `words` outlives the row.
-  void Allow(absl::Span<const uint32_t> words) {
+  // Allows only the tokens whose bit is set: token j is bit j % 32 of the little-endian word
+  // j / 32. Tokens beyond the last word are not allowed. REQUIRES: whole words; `mask` outlives
+  // the row.
+  void Allow(absl::Span<const std::byte> mask) {
     masked_ = true;
-    allowed_ = words;
+    mask_ = mask;
   }
 
-  // Replaces logits. A token that is not allowed stays so. REQUIRES: token ids ascend and
-  // are in [0, vocab_size); `edits` outlives the row.
-  void Edit(absl::Span<const LogitEdit> edits) { edits_ = edits; }
+  // Replaces logits. REQUIRES: token ids are in [0, vocab_size) and allowed; `edits` outlives the
+  // row.
+  void Edit(const LogitEdits& edits) { edits_ = edits; }
+
+  // Drops what `ceiling` does not keep, instead of what an earlier one did not.
+  void CutAbove(const Ceiling& ceiling) { ceiling_ = ceiling; }
+  const Ceiling& ceiling() const { return ceiling_; }
 
   // V, the number of logits.
   int32_t vocab_size() const { return vocab_size_; }
   DataType type() const { return type_; }
 
   // Whether sampling sees other logits than were received.
-  bool HasOverlay() const { return masked_ || !edits_.empty(); }
+  bool HasOverlay() const { return masked_ || !edits_.edits.empty() || HasCeiling(); }
+  bool HasCeiling() const { return ceiling_.logit < std::numeric_limits<double>::infinity(); }
 
   // The logit of one token as sampling sees it, and as it was received.
   // REQUIRES: 0 <= token_id < vocab_size().
-  float At(int32_t token_id) const;
+  double At(int32_t token_id) const;
   float ReceivedAt(int32_t token_id) const;
 
   // Widens the logits [first, first + count) as sampling sees them to `out`, exactly. A NaN
-  // stays a NaN. REQUIRES: 0 <= first, first + count <= vocab_size().
-  void Load(int32_t first, int32_t count, float* out) const;
+  // stays a NaN. REQUIRES: 0 <= first, first + count <= vocab_size(); they are of one block.
+  void Load(int32_t first, int32_t count, double* out) const;
+  // The same as they were received, of any blocks.
+  void LoadReceived(int32_t first, int32_t count, float* out) const;
 
   // What follows is for the kernels, which widen and mask by themselves.
 
@@ -82,24 +121,35 @@ class LogitRow {
   }
   // Copies the bytes of the logits [first, first + count).
   void CopyBytes(int32_t first, int32_t count, std::byte* out) const;
-  // Puts the edits on the logits [first, first + count).
-  void ApplyEdits(int32_t first, int32_t count, float* logits) const;
+  // The edits of one block's tokens.
+  absl::Span<const LogitEdit> EditsOf(int block) const {
+    if (edits_.edits.empty()) return {};
+    const uint32_t begin = edits_.block_begins[block];
+    return edits_.edits.subspan(begin, edits_.block_begins[block + 1] - begin);
+  }
   // Whether some tokens are not allowed; and which, for tokens 32 * word to 32 * word + 31.
   bool IsMasked() const { return masked_; }
   uint32_t AllowedWord(int32_t word) const {
-    return static_cast<size_t>(word) < allowed_.size() ? allowed_[word] : 0;
+    const size_t begin = static_cast<size_t>(word) * sizeof(uint32_t);
+    if (begin >= mask_.size()) return 0;
+    uint32_t bits;
+    std::memcpy(&bits, mask_.data() + begin, sizeof(bits));
+    return bits;
+  }
+  bool IsAllowed(int32_t token_id) const {
+    return !masked_ || (AllowedWord(token_id / 32) >> token_id % 32 & 1) != 0;
   }
 
  private:
   // The segment that holds a byte of the row.
   const LogitSegment& SegmentOf(size_t byte) const;
   const std::byte* FindContiguous(int32_t first, int32_t count) const;
-  void LoadReceived(int32_t first, int32_t count, float* out) const;
 
   const std::byte* data_;
-  absl::Span<const LogitSegment> segments_;  // empty if the row is in one piece
-  absl::Span<const uint32_t> allowed_;
-  absl::Span<const LogitEdit> edits_;
+  absl::Span<const LogitSegment> segments_ = {};  // empty if the row is in one piece
+  absl::Span<const std::byte> mask_ = {};
+  LogitEdits edits_;
+  Ceiling ceiling_;
   int32_t vocab_size_;
   DataType type_;
   bool masked_ = false;

@@ -10,6 +10,9 @@ namespace boltzmann::core {
 // What a random number is for. Streams of different domains share nothing.
 enum class RandomDomain : uint32_t {
   kDraw = 0,
+  kAcceptance = 1,  // of a drafted token
+  kResidual = 2,    // the draw in place of one that was not accepted
+  kXtc = 3,
 };
 
 // The Philox 4x32 block function with ten rounds.

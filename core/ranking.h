@@ -26,7 +26,8 @@ class Ranking {
   // REQUIRES: row.status is kOk; both outlive the ranking.
   Ranking(const ScannedRow& row, RankingScratch& scratch) : row_(row), scratch_(scratch) {}
 
-  // The keys of the first min(count, V) tokens, in order. Valid until the next call.
+  // The keys of the first min(count, V) tokens, in order; under an overlay, of those only that
+  // are not at -infinity. Valid until the next call.
   // O(V / kBlockSize + count log count) if count is below the number of blocks and few are
   // tied; else O(V + count log count).
   absl::Span<const RankKey> Top(int32_t count);
@@ -45,9 +46,12 @@ class Ranking {
   // most.
   RankKey Kth(int32_t count);
 
+  // Forgets everything: the row's overlay has changed.
+  void Reset();
+
   // 1 + the tokens whose logit is strictly greater. O(log V) where the order is already
   // known, else O(V).
-  int32_t RankOf(float logit) const;
+  int32_t RankOf(double logit) const;
 
   // What selections in this row may use; Top's keys are not in it.
   SelectionScratch& selection_scratch() { return scratch_.selection; }
@@ -56,16 +60,18 @@ class Ranking {
   // A row of this size is sorted whole.
   static constexpr int32_t kSmallVocabSize = 4096;
 
+  bool KnowsAll() const { return exhausted_ || sorted_ == row_.logits.vocab_size(); }
   // A logit that at least `count` tokens reach.
-  float LowerBound(int32_t count);
+  double LowerBound(int32_t count);
   // Puts the tokens with key >= low into scratch_.keys unless there are more than `most`.
   bool Gather(RankKey low, int32_t most);
 
   const ScannedRow& row_;
   RankingScratch& scratch_;
   bool maxima_sorted_ = false;
-  int32_t gathered_ = 0;  // the tokens in scratch_.keys
-  int32_t sorted_ = 0;    // the first tokens of scratch_.keys that are in order and place
+  int32_t gathered_ = 0;    // the tokens in scratch_.keys
+  bool exhausted_ = false;  // no more tokens than those can be listed
+  int32_t sorted_ = 0;      // the first tokens of scratch_.keys that are in order and place
 };
 
 }  // namespace boltzmann::core

@@ -1,23 +1,14 @@
-// One row, from logits to tokens: the stages, in order.
+// One row, from logits to tokens.
 #ifndef BOLTZMANN_CORE_SAMPLE_ROW_H_
 #define BOLTZMANN_CORE_SAMPLE_ROW_H_
 
-#include <vector>
-
 #include "core/batch.h"
-#include "core/ranking.h"
-#include "core/scan.h"
+#include "core/distribution.h"
 
 namespace boltzmann::core {
 
-// Memory that a worker reuses from row to row. It grows to what the largest row needs
-// (40 bytes a block of 256 logits; 8 a logit where a row must be sorted) and stays.
-struct RowScratch {
-  std::vector<Block> blocks;
-  RankingScratch ranking;
-};
-
-// Scans, filters, draws and reports. Allocates nothing once `scratch` has grown.
+// Edits, scans, narrows down, draws (or scores) and reports. Allocates nothing once `scratch` has
+// grown, but for reports of stages.
 // REQUIRES: the request is valid; `result` was laid out for it by Results.
 void SampleRow(const Kernels& kernels, const RowRequest& request, RowScratch& scratch,
                ParallelFor parallel_for, RowResult& result);

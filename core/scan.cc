@@ -4,12 +4,12 @@
 #include <cmath>
 #include <limits>
 
-#include "core/log.h"
+#include "core/elementary.h"
 
 namespace boltzmann::core {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLn2 = 0.693147180559945309417;
 
 // Blocks that one thread scans at a time: large enough to be worth handing out.
@@ -28,7 +28,8 @@ int32_t FirstReceived(const ScannedRow& row, Predicate predicate) {
 // Sets the status of the row, and its maxima.
 void Judge(ScannedRow& row) {
   bool nan = false;
-  row.max = row.received_max = -kInfinity;
+  row.max = -kInfinity;
+  row.received_max = -std::numeric_limits<float>::infinity();
   for (const Block& block : row.blocks) {
     nan |= std::isnan(block.received_max);
     row.received_max = std::max(row.received_max, block.received_max);  // never a NaN
@@ -49,7 +50,7 @@ void Judge(ScannedRow& row) {
 template <typename Maximum, typename Visit>
 double SumWeighed(const ScannedRow& row, const WeightScale& scale, Maximum maximum, Visit visit) {
   constexpr size_t kBatch = 64;
-  float maxima[kBatch];
+  double maxima[kBatch];
   double weights[kBatch];
   double sum = 0;
   for (size_t first = 0; first < row.blocks.size(); first += kBatch) {
@@ -65,6 +66,7 @@ double SumWeighed(const ScannedRow& row, const WeightScale& scale, Maximum maxim
 void AddUp(ScannedRow& row) {
   const ScanOptions& options = row.options;
   if (options.tempered_sums) {
+    row.scan_masses = true;
     row.tempered_total =
         SumWeighed(row, row.Scale(options.temperature), &Block::max,
                    [](Block& b, double weight) { return b.kept_mass = b.tempered_sum * weight; });
@@ -92,7 +94,7 @@ Fall FallInBlock(const ScannedRow& row, int index, RankKey cut, double temperatu
                  double target) {
   const int32_t first = index * kBlockSize;
   const int32_t count = std::min(kBlockSize, row.logits.vocab_size() - first);
-  float logits[kBlockSize];
+  double logits[kBlockSize];
   double weights[kBlockSize];
   row.logits.Load(first, count, logits);
   row.kernels.weigh(logits, count, row.Scale(temperature), weights);
@@ -119,22 +121,31 @@ ScannedRow Scan(const Kernels& kernels, const LogitRow& logits, const ScanOption
   return row;
 }
 
+void ApplyCeiling(ScannedRow& row) {
+  row.kernels.maxima(row.logits, row.logits.ceiling().logit, row.blocks);
+  row.max = -kInfinity;
+  for (const Block& block : row.blocks) row.max = std::max(row.max, block.max);
+  row.scan_masses = false;
+}
+
 Kept Tally(ScannedRow& row, RankKey cut, double temperature) {
-  const bool summed = row.options.tempered_sums && row.options.temperature == temperature;
+  const bool summed = row.scan_masses && row.options.temperature == temperature;
   if (cut != kLastFinite || !summed) return TallyExactly(row, cut, temperature);
   return {.mass = row.tempered_total, .error = kScanError};
 }
 
 Kept TallyExactly(ScannedRow& row, RankKey cut, double temperature) {
+  row.scan_masses = false;
   return {.mass = row.kernels.tally(row.logits, row.Scale(temperature), cut, row.blocks)};
 }
 
 Kept TallyKeys(ScannedRow& row, absl::Span<const RankKey> keys, double temperature) {
   constexpr size_t kBatch = 64;
   Kept kept;
+  row.scan_masses = false;
   for (Block& block : row.blocks) block.kept_mass = 0;
   for (size_t first = 0; first < keys.size(); first += kBatch) {
-    float logits[kBatch];
+    double logits[kBatch];
     double weights[kBatch];
     const size_t count = std::min(kBatch, keys.size() - first);
     for (size_t i = 0; i < count; ++i) logits[i] = LogitOf(keys[first + i]);
@@ -148,14 +159,20 @@ Kept TallyKeys(ScannedRow& row, absl::Span<const RankKey> keys, double temperatu
 }
 
 RankKey LastKeyAtLeast(const ScannedRow& row, double least, double temperature) {
+  // Weights below this are no longer told apart by the kernels, but by the exponential.
+  constexpr double kLeastWeight = 0x1p-1010;
   // Weights rise with logits: bisect.
-  uint32_t reaches = OrderedBits(row.max);
-  uint32_t fails = OrderedBits(-kInfinity) - 1;
+  uint64_t reaches = OrderedBits(row.max);
+  uint64_t fails = OrderedBits(-kInfinity);
   while (reaches - fails > 1) {
-    const uint32_t middle = fails + (reaches - fails) / 2;
-    const float logit = FromOrderedBits(middle);
+    const uint64_t middle = fails + (reaches - fails) / 2;
+    const double logit = FromOrderedBits(middle);
     double weight = 0;
-    row.kernels.weigh(&logit, 1, row.Scale(temperature), &weight);
+    if (least < kLeastWeight) {
+      weight = Exp((logit - row.max) / temperature);
+    } else {
+      row.kernels.weigh(&logit, 1, row.Scale(temperature), &weight);
+    }
     (weight >= least ? reaches : fails) = middle;
   }
   return LastKeyAt(FromOrderedBits(reaches));
@@ -182,9 +199,12 @@ std::optional<int32_t> TokenAt(const ScannedRow& row, RankKey cut, double temper
   return fall.token;
 }
 
+double WeightedLogs(const ScannedRow& row, RankKey cut, double temperature) {
+  return row.kernels.weighted_logs(row.logits, row.Scale(temperature), cut, row.blocks);
+}
+
 double EntropyBits(const ScannedRow& row, RankKey cut, double temperature, double mass) {
-  // The sum of w ln w over the weights.
-  const double sum = row.kernels.weighted_logs(row.logits, row.Scale(temperature), cut, row.blocks);
+  const double sum = WeightedLogs(row, cut, temperature);
   return std::max(0.0, (LogPositive(mass) - sum / mass) / kLn2);
 }
 

@@ -37,10 +37,11 @@ struct ScannedRow {
 
   // Valid if `status` is kOk. Totals are in units of the weight of the largest logit, and
   // within kScanError of it.
-  float max = 0;              // the largest logit as sampling sees it
+  double max = 0;             // the largest logit as sampling sees it
   float received_max = 0;     // the largest as received
   double model_total = 0;     // of exp(l - received_max) as received, if asked for
   double tempered_total = 0;  // of exp((l - max) / T), if asked for
+  bool scan_masses = false;   // whether the blocks' kept_mass are the parts of that
 
   // The weights exp((l - max) / temperature).
   WeightScale Scale(double temperature) const { return {max, temperature}; }
@@ -50,6 +51,10 @@ struct ScannedRow {
 // O(V). Allocates nothing.
 ScannedRow Scan(const Kernels& kernels, const LogitRow& logits, const ScanOptions& options,
                 absl::Span<Block> blocks, ParallelFor parallel_for);
+
+// Finds the maxima again once a ceiling has come down on the row's logits. What the scan summed
+// is good for the model's distribution only from then on.
+void ApplyCeiling(ScannedRow& row);
 
 // The mass of a set of kept tokens, in units of the largest weight; the blocks' kept_mass is
 // its parts.
@@ -81,6 +86,9 @@ std::optional<int32_t> TokenAt(const ScannedRow& row, RankKey cut, double temper
 
 // The entropy in bits of the distribution of {key >= cut}. REQUIRES: `mass` is theirs.
 double EntropyBits(const ScannedRow& row, RankKey cut, double temperature, double mass);
+
+// The sum of w * ln(w) over the weights of {key >= cut}.
+double WeightedLogs(const ScannedRow& row, RankKey cut, double temperature);
 
 // The tokens with key >= cut.
 int32_t Count(const ScannedRow& row, RankKey cut);

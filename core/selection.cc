@@ -10,7 +10,7 @@
 namespace boltzmann::core {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // A sample takes runs of this many neighbours, one from a block; and at most this many logits.
 constexpr int32_t kRun = 16;
@@ -33,19 +33,26 @@ constexpr size_t kLibrarySort = 256;
 
 // Where an edge is known to lie: what is above `high` is kept, what is below `low` is not.
 struct Interval {
-  float low;
-  float high;
+  double low;
+  double high;
   double above = 0;          // the measure of what is above `high`
   int32_t tokens_above = 0;  // how many that are
   int32_t tokens_in = 0;     // at most
 };
 
+// The next logit in either direction.
+double NextAbove(double logit) { return FromOrderedBits(OrderedBits(logit) + 1); }
+double NextBelow(double logit) { return FromOrderedBits(OrderedBits(logit) - 1); }
+
 // What a selection measures a prefix of the order by: its size.
 class SizeMeasure {
  public:
-  SizeMeasure(int32_t count, int32_t vocab_size) : count_(count), all_(vocab_size) {}
+  SizeMeasure(int32_t count, const LogitRow& row)
+      : count_(count),
+        all_(row.vocab_size()),
+        cut_(row.HasOverlay() ? kLastFinite : LastKeyAt(-kInfinity)) {}
 
-  RankKey cut() const { return LastKeyAt(-kInfinity); }
+  RankKey cut() const { return cut_; }
   bool Keeps(double before) const { return before < count_; }
   // Where in an interval the edge is expected.
   double ShareOf(const Interval& interval, double below) const {
@@ -56,19 +63,24 @@ class SizeMeasure {
             .lower = static_cast<double>(gathered.above) + gathered.count,
             .upper = static_cast<double>(gathered.above)};
   }
-  void Weigh(const float*, int count, double* weights) const { std::fill_n(weights, count, 1.0); }
+  void Weigh(const double*, int count, double* weights) const { std::fill_n(weights, count, 1.0); }
   void Keep(RankKey, double) {}
 
  private:
   double count_;
   double all_;
+  RankKey cut_;
 };
 
 // By its mass.
 class MassMeasure {
  public:
-  MassMeasure(ScannedRow& row, RankKey cut, double temperature, double top_p)
-      : row_(row), cut_(cut), scale_(row.Scale(temperature)), top_p_(top_p) {}
+  MassMeasure(ScannedRow& row, RankKey cut, double temperature, double top_p, double absent_mass)
+      : row_(row),
+        cut_(cut),
+        scale_(row.Scale(temperature)),
+        top_p_(top_p),
+        absent_mass_(absent_mass) {}
 
   RankKey cut() const { return cut_; }
   bool Keeps(double before) const {
@@ -84,10 +96,11 @@ class MassMeasure {
   Zones Measure(const Interval& interval, const Gathered&) {
     const Zones zones = row_.kernels.tally_zones(row_.logits, scale_, cut_, interval.low,
                                                  interval.high, row_.blocks);
-    mass_ = zones.all;
+    row_.scan_masses = false;
+    mass_ = zones.all + absent_mass_;
     return zones;
   }
-  void Weigh(const float* logits, int count, double* weights) const {
+  void Weigh(const double* logits, int count, double* weights) const {
     row_.kernels.weigh(logits, count, scale_, weights);
   }
   void Keep(RankKey key, double weight) {
@@ -99,6 +112,7 @@ class MassMeasure {
   RankKey cut_;
   WeightScale scale_;
   double top_p_;
+  double absent_mass_;
   double mass_ = 0;
 };
 
@@ -120,14 +134,14 @@ class Selection {
 
   // Narrows the interval until what is in it can be ranked.
   Edge Find() {
-    const float lowest = interval_.low;
+    const double lowest = interval_.low;
     double below = 0;  // the measure of what is below the interval
     for (int round = 0;; ++round) {
       const Interval bracket = Bracket(round, below);
       const Gathered gathered = Gather(bracket);
       const Zones zones = measure_.Measure(bracket, gathered);
       if (!measure_.Keeps(zones.upper)) {
-        interval_.low = std::nextafter(bracket.high, kInfinity);
+        interval_.low = NextAbove(bracket.high);
         interval_.tokens_in = gathered.above - interval_.tokens_above;
         below = zones.all - zones.upper;
         continue;
@@ -135,7 +149,7 @@ class Selection {
       if (measure_.Keeps(zones.lower)) {
         if (bracket.low == lowest) return {measure_.cut(), zones.all};
         const int32_t dropped = gathered.above + gathered.count - interval_.tokens_above;
-        interval_.high = std::nextafter(bracket.low, -kInfinity);
+        interval_.high = NextBelow(bracket.low);
         interval_.above = zones.lower;
         interval_.tokens_above += dropped;
         interval_.tokens_in -= dropped;
@@ -155,7 +169,7 @@ class Selection {
                                scratch_.candidates.data(), kMaxCandidates);
   }
 
-  // Takes logits in the interval from all over the row, in descending order.
+  // Takes logits in the interval from all over the row, in descending order: floats only.
   void Sample(int round) {
     std::vector<uint32_t>& sample = scratch_.sample;
     sample.clear();
@@ -164,20 +178,21 @@ class Selection {
     for (int32_t block = round % step; block < blocks; block += step) {
       if (row_.blocks[block].max < interval_.low) continue;
       const int32_t first = block * kBlockSize + round * kRun % kBlockSize;
-      float run[kRun];
+      double run[kRun];
       const int32_t count = std::clamp(row_.logits.vocab_size() - first, 0, kRun);
       row_.logits.Load(first, count, run);
       for (int32_t i = 0; i < count; ++i) {
-        if (run[i] >= interval_.low && run[i] <= interval_.high)
-          sample.push_back(OrderedBits(run[i]));
+        const auto logit = static_cast<float>(run[i]);
+        const bool in = run[i] >= interval_.low && run[i] <= interval_.high;
+        if (in && logit == run[i]) sample.push_back(SortableBits(logit));
       }
     }
     scratch_.sorter(sample.data(), sample.size(), hwy::SortDescending());
     scratch_.sample_weights.resize(sample.size());
     for (size_t begin = 0; begin < sample.size(); begin += kBatch) {
-      float logits[kBatch];
+      double logits[kBatch];
       const size_t count = std::min(kBatch, sample.size() - begin);
-      for (size_t i = 0; i < count; ++i) logits[i] = FromOrderedBits(sample[begin + i]);
+      for (size_t i = 0; i < count; ++i) logits[i] = FromSortableBits(sample[begin + i]);
       measure_.Weigh(logits, static_cast<int>(count), &scratch_.sample_weights[begin]);
     }
   }
@@ -188,7 +203,7 @@ class Selection {
     Sample(round);
     if (scratch_.sample.empty()) return Halve();
     if (round >= kMaxGuesses) {
-      const float middle = FromOrderedBits(scratch_.sample[scratch_.sample.size() / 2]);
+      const double middle = FromSortableBits(scratch_.sample[scratch_.sample.size() / 2]);
       return {.low = middle, .high = middle};
     }
     double sum = 0;
@@ -214,32 +229,32 @@ class Selection {
   }
 
   // The logit at which the sample has this measure, or `otherwise` if it has less.
-  float SampleAt(double measure, float otherwise) const {
+  double SampleAt(double measure, double otherwise) const {
     double before = 0;
     for (size_t i = 0; i < scratch_.sample.size(); ++i) {
       before += scratch_.sample_weights[i];
-      if (before >= measure) return FromOrderedBits(scratch_.sample[i]);
+      if (before >= measure) return FromSortableBits(scratch_.sample[i]);
     }
     return otherwise;
   }
 
   // The logit that about `tokens` of those from `high` on reach. What a sample hardly knows
   // is the top of a steep distribution, where few tokens make a lot of mass.
-  float SampleAfter(float high, int32_t tokens) const {
+  double SampleAfter(double high, int32_t tokens) const {
     const std::vector<uint32_t>& sample = scratch_.sample;
     const auto first = std::partition_point(sample.begin(), sample.end(), [high](uint32_t bits) {
-      return FromOrderedBits(bits) > high;
+      return FromSortableBits(bits) > high;
     });
     const double each = interval_.tokens_in / static_cast<double>(sample.size());
     const auto last = static_cast<double>(first - sample.begin()) + tokens / each;
     if (last >= static_cast<double>(sample.size())) return interval_.low;
-    return FromOrderedBits(sample[static_cast<size_t>(last)]);
+    return FromSortableBits(sample[static_cast<size_t>(last)]);
   }
 
   // The whole interval if it can be ranked, else one logit of those in it.
   Interval Halve() {
     if (Gather(interval_).count <= kMaxCandidates) return interval_;
-    const float middle = LogitOf(scratch_.candidates[kMaxCandidates / 2]);
+    const double middle = LogitOf(scratch_.candidates[kMaxCandidates / 2]);
     return {.low = middle, .high = middle};
   }
 
@@ -250,7 +265,7 @@ class Selection {
     Edge edge = {.last_kept = keys[0], .kept = interval_.above};
     for (size_t first = 0; first < keys.size(); first += kBatch) {
       const size_t batch = std::min(kBatch, keys.size() - first);
-      float logits[kBatch];
+      double logits[kBatch];
       double weights[kBatch];
       for (size_t i = 0; i < batch; ++i) logits[i] = LogitOf(keys[first + i]);
       measure_.Weigh(logits, static_cast<int>(batch), weights);
@@ -265,7 +280,7 @@ class Selection {
 
   // All tokens in the interval have one logit: the edge lies where their ids say.
   Edge WalkTies(const Gathered& gathered) {
-    const float logit = interval_.low;
+    const double logit = interval_.low;
     double weight = 0;
     measure_.Weigh(&logit, 1, &weight);
     int32_t kept = 1;  // of the ties
@@ -298,13 +313,13 @@ class Selection {
 }  // namespace
 
 RankKey KthKey(const ScannedRow& row, int32_t count, SelectionScratch& scratch) {
-  SizeMeasure measure(count, row.logits.vocab_size());
+  SizeMeasure measure(count, row.logits);
   return Selection(row, measure, scratch).Find().last_kept;
 }
 
 Nucleus FindNucleus(ScannedRow& row, RankKey cut, double temperature, double top_p,
-                    SelectionScratch& scratch) {
-  MassMeasure measure(row, cut, temperature, top_p);
+                    double absent_mass, SelectionScratch& scratch) {
+  MassMeasure measure(row, cut, temperature, top_p, absent_mass);
   const Edge edge = Selection(row, measure, scratch).Find();
   const bool measured = edge.last_kept != cut && edge.kept >= 0;
   if (measured) return {edge.last_kept, {.mass = edge.kept}};

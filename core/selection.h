@@ -23,6 +23,8 @@ struct SelectionScratch {
   std::vector<RankKey> candidates;
   std::vector<uint32_t> sample;  // ordered bits of logits
   std::vector<double> sample_weights;
+  std::vector<RankKey> group;  // tokens that typical sampling takes together
+  std::vector<RankKey> ties;   // more tokens of one logit than candidates may be
   hwy::Sorter sorter;
 };
 
@@ -37,9 +39,10 @@ struct Nucleus {
 };
 
 // The nucleus of {key >= cut}: the tokens before which there is less than the share `top_p`
-// of the mass. O(V), two passes as a rule.
+// of the mass, to which tokens that the row does not have add `absent_mass`. O(V), two passes as a
+// rule.
 Nucleus FindNucleus(ScannedRow& row, RankKey cut, double temperature, double top_p,
-                    SelectionScratch& scratch);
+                    double absent_mass, SelectionScratch& scratch);
 
 }  // namespace boltzmann::core
 

@@ -1,4 +1,7 @@
 // The total order of a row's tokens: logit descending, then token id ascending.
+//
+// A logit is a binary32, or, where it was edited, a double of at most 32 significant bits in the
+// range of finite binary32: the first 8 bits more than those can hold.
 #ifndef BOLTZMANN_CORE_TOTAL_ORDER_H_
 #define BOLTZMANN_CORE_TOTAL_ORDER_H_
 
@@ -9,40 +12,103 @@
 namespace boltzmann::core {
 
 // A token's place in the total order as one integer: the greater, the earlier. So a
-// prefix of the order, which is what every truncation keeps, is {key >= cut}.
+// prefix of the order, which is what most truncations keep, is {key >= cut}.
 using RankKey = uint64_t;
 
-// A logit as an integer that compares as it does. REQUIRES: not NaN.
-constexpr uint32_t OrderedBits(float logit) {
+// The bits of a key that tell the token; the 40 above them tell the logit.
+inline constexpr int kTokenBits = 24;
+inline constexpr uint64_t kTokenMask = (uint64_t{1} << kTokenBits) - 1;
+inline constexpr int32_t kLastToken = kTokenMask;
+
+// Where a 40-bit magnitude stops being positive.
+inline constexpr uint64_t kPositive = uint64_t{1} << 39;
+
+constexpr uint64_t FromMagnitude(uint64_t magnitude, bool negative) {
+  return negative ? kPositive - 1 - magnitude : kPositive | magnitude;
+}
+
+// A logit as an integer of 40 bits that compares as it does. REQUIRES: not NaN.
+constexpr uint64_t OrderedBits(float logit) {
   const uint32_t bits = std::bit_cast<uint32_t>(logit + 0.0f);  // -0 and +0 are equal
-  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+  return FromMagnitude(uint64_t{bits & 0x7FFFFFFFu} << 8, bits >> 31);
 }
 
-constexpr float FromOrderedBits(uint32_t bits) {
-  return std::bit_cast<float>(bits & 0x80000000u ? bits & 0x7FFFFFFFu : ~bits);
+// The same; what has more bits than a logit is rounded towards zero, what is beyond a float is
+// infinite.
+constexpr uint64_t OrderedBits(double logit) {
+  constexpr uint64_t kInfinity = uint64_t{255} << 31;
+  const uint64_t bits = std::bit_cast<uint64_t>(logit + 0.0);
+  const uint64_t positive = bits & ~(uint64_t{1} << 63);
+  const double size = std::bit_cast<double>(positive);
+  uint64_t magnitude = kInfinity;
+  if (size < 0x1p-126) {
+    magnitude = static_cast<uint64_t>(size * 0x1p157);
+  } else if (size < 0x1p128) {
+    magnitude = (positive >> 21) - (uint64_t{1023 - 127} << 31);
+  }
+  return FromMagnitude(magnitude, bits >> 63);
 }
 
-// The key of a token. REQUIRES: logit is not NaN, token_id >= 0.
-constexpr RankKey KeyOf(float logit, int32_t token_id) {
-  return uint64_t{OrderedBits(logit)} << 32 | static_cast<uint32_t>(~token_id);
+constexpr double FromOrderedBits(uint64_t ordered) {
+  const bool negative = ordered < kPositive;
+  const uint64_t magnitude = negative ? kPositive - 1 - ordered : ordered - kPositive;
+  double size = std::numeric_limits<double>::infinity();
+  if (magnitude < uint64_t{1} << 31) {
+    size = static_cast<double>(magnitude) * 0x1p-157;
+  } else if (magnitude < uint64_t{255} << 31) {
+    size = std::bit_cast<double>((magnitude + (uint64_t{1023 - 127} << 31)) << 21);
+  }
+  return negative ? -size : size;
 }
 
-constexpr int32_t TokenOf(RankKey key) { return static_cast<int32_t>(~static_cast<uint32_t>(key)); }
-
-constexpr float LogitOf(RankKey key) { return FromOrderedBits(static_cast<uint32_t>(key >> 32)); }
-
-// The last key that a token of this logit may have: {key >= LastKeyAt(l)} is {logit >= l}.
-constexpr RankKey LastKeyAt(float logit) {
-  return KeyOf(logit, std::numeric_limits<int32_t>::max());
+// The least logit that is at least `bound`, and the greatest that is at most that; as ordered
+// bits.
+constexpr uint64_t OrderedBitsUp(double bound) {
+  const uint64_t ordered = OrderedBits(bound);
+  return ordered + (FromOrderedBits(ordered) < bound);
 }
+constexpr uint64_t OrderedBitsDown(double bound) {
+  const uint64_t ordered = OrderedBits(bound);
+  return ordered - (FromOrderedBits(ordered) > bound);
+}
+
+// The least float that is at least `logit`, and the greatest that is at most that.
+constexpr float FloatUp(double logit) {
+  const uint64_t ordered = OrderedBitsUp(logit);
+  const uint64_t rest = ordered >= kPositive ? 255 : 0;  // towards a magnitude of 31 bits
+  return static_cast<float>(FromOrderedBits(ordered >= kPositive ? (ordered + rest) & ~uint64_t{255}
+                                                                 : ordered | uint64_t{255}));
+}
+constexpr float FloatDown(double logit) { return -FloatUp(-logit); }
+
+// A float as an integer of 32 bits that compares as it does; and back. REQUIRES: not NaN.
+constexpr uint32_t SortableBits(float logit) {
+  return static_cast<uint32_t>(OrderedBits(logit) >> 8);
+}
+constexpr float FromSortableBits(uint32_t sortable) {
+  const uint64_t rest = sortable >> 31 ? 0 : 255;
+  return static_cast<float>(FromOrderedBits(uint64_t{sortable} << 8 | rest));
+}
+
+// The key of a token. REQUIRES: logit is not NaN, 0 <= token_id <= kLastToken.
+template <typename Logit>
+constexpr RankKey KeyOf(Logit logit, int32_t token_id) {
+  return OrderedBits(logit) << kTokenBits | (~static_cast<uint64_t>(token_id) & kTokenMask);
+}
+
+constexpr int32_t TokenOf(RankKey key) { return static_cast<int32_t>(~key & kTokenMask); }
+
+constexpr double LogitOf(RankKey key) { return FromOrderedBits(key >> kTokenBits); }
+
+// The last key that a token of a logit >= `bound` may have: {key >= LastKeyAt(b)} is {logit >= b}.
+constexpr RankKey LastKeyAt(double bound) { return OrderedBitsUp(bound) << kTokenBits; }
 
 // The last key that a token of a greater logit may have. REQUIRES: logit < +infinity.
-constexpr RankKey LastKeyAbove(float logit) {
-  return LastKeyAt(FromOrderedBits(OrderedBits(logit) + 1));
-}
+constexpr RankKey LastKeyAbove(double logit) { return (OrderedBitsDown(logit) + 1) << kTokenBits; }
 
 // The key below which only tokens that are never drawn lie: those at -infinity.
-inline constexpr RankKey kLastFinite = LastKeyAt(std::numeric_limits<float>::lowest());
+inline constexpr RankKey kLastFinite =
+    LastKeyAt(static_cast<double>(std::numeric_limits<float>::lowest()));
 
 }  // namespace boltzmann::core
 

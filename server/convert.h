@@ -12,24 +12,44 @@
 namespace boltzmann::server {
 
 // A request as the core takes it. The rows of `batch` point into the other members and
-// into the request itself.
+// into the request itself, whose lists and logits are not copied. Neither copied nor moved.
 struct DecodedRequest {
-  std::vector<core::SamplingParams> params;  // one, or one a row
-  std::vector<core::OutputOptions> outputs;  // one, or one a row
-  std::vector<core::RowState> states;        // one a row
+  std::vector<core::SamplingParams> params;  // one, or one a row (of Verify: a sequence)
+  std::vector<core::OutputOptions> outputs;  // one, or one a row (of Verify: a sequence)
+  std::vector<core::RowState> states;        // one a row (of Verify: a sequence)
   core::Batch batch;
+
+  // What the request has in another form than the core takes.
+  std::vector<std::vector<core::TokenSequence>> token_sequences;
+  std::vector<std::vector<core::Stage>> filter_orders;
+  std::vector<std::vector<int32_t>> outputs_with_drafts;  // Verify: one a sequence
+  std::vector<std::vector<core::Draft>> drafts;           // Verify: one a sequence
+  std::vector<int32_t> all_token_ids;                     // Describe with all_tokens
+
+  // Score: of each of `outputs`, whether model log-probs are computed for the summary
+  // only, and left out of the reply.
+  std::vector<bool> hides_model_logprobs;
 };
 
 // Decodes and validates. Rows without a seed get one from the operating system.
-// `request` must outlive `decoded`.
+// `request` must outlive `decoded`, which must be fresh.
 //
 // INVALID_ARGUMENT (BadRequest) with every rule that the request breaks;
-// RESOURCE_EXHAUSTED if it breaks none but exceeds a limit.
+// RESOURCE_EXHAUSTED if it exceeds a limit, which is looked at before its rows are.
 absl::Status Decode(const v1::SampleRequest& request, const Limits& limits,
                     DecodedRequest& decoded);
+absl::Status Decode(const v1::ScoreRequest& request, const Limits& limits, DecodedRequest& decoded);
+absl::Status Decode(const v1::VerifyRequest& request, const Limits& limits,
+                    DecodedRequest& decoded);
+absl::Status Decode(const v1::DescribeRequest& request, const Limits& limits,
+                    DecodedRequest& decoded);
 
-// Writes the results of a batch that ended with OK.
-void Encode(const core::Batch& batch, v1::SampleResponse& response);
+// Writes the results of a batch that ended with OK. REQUIRES: `decoded` was decoded from a
+// request of the same method.
+void Encode(const DecodedRequest& decoded, v1::SampleResponse& response);
+void Encode(const DecodedRequest& decoded, v1::ScoreResponse& response);
+void Encode(const DecodedRequest& decoded, v1::VerifyResponse& response);
+void Encode(const DecodedRequest& decoded, v1::DescribeResponse& response);
 
 // The logit type's name in messages and logs, such as "float32".
 const char* NameOf(v1::DataType type);

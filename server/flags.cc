@@ -17,6 +17,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "core/logits.h"
 
 ABSL_FLAG(
     std::string, listen, "127.0.0.1:50051",
@@ -123,11 +124,12 @@ absl::Status CheckRanges() {
   constexpr int32_t kMaxInt = std::numeric_limits<int32_t>::max();
   constexpr uint32_t kMaxCount = kMaxInt;
   constexpr uint64_t kMaxTokens = kMaxInt;
+  constexpr uint32_t kMaxVocab = core::kMaxVocabSize;
   absl::Status status;
   InRange("workers", absl::GetFlag(FLAGS_workers), 0, 4096, status) &&
       InRange("max_message_bytes", absl::GetFlag(FLAGS_max_message_bytes), 1, kMaxInt, status) &&
       InRange("max_row_count", absl::GetFlag(FLAGS_max_row_count), 1u, kMaxCount, status) &&
-      InRange("max_vocab_size", absl::GetFlag(FLAGS_max_vocab_size), 1u, kMaxCount, status) &&
+      InRange("max_vocab_size", absl::GetFlag(FLAGS_max_vocab_size), 1u, kMaxVocab, status) &&
       InRange("max_rows_in_flight", absl::GetFlag(FLAGS_max_rows_in_flight), 1u, kMaxCount,
               status) &&
       InRange("max_listed_tokens", absl::GetFlag(FLAGS_max_listed_tokens), uint64_t{1}, kMaxTokens,

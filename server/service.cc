@@ -6,6 +6,7 @@
 
 #include "google/protobuf/arena.h"
 #include "server/convert.h"
+#include "server/parse.h"
 #include "server/status.h"
 #include "spdlog/spdlog.h"
 
@@ -21,14 +22,18 @@ steady_clock::time_point SteadyDeadline(const grpc::CallbackServerContext& conte
   return steady_clock::now() + std::chrono::duration_cast<steady_clock::duration>(left);
 }
 
-// One call of Sample, from its first byte to its last. Owns itself, and ends in OnDone.
-class SampleCall final : public grpc::ServerUnaryReactor {
+// One call, from its first byte to its last. Owns itself, and ends in OnDone.
+template <typename Request, typename Response>
+class Call final : public grpc::ServerUnaryReactor {
  public:
-  SampleCall(grpc::CallbackServerContext& context, grpc::ByteBuffer& response, Admission& admission)
-      : context_(context),
+  // `method` is its name in the log.
+  Call(const char* method, grpc::CallbackServerContext& context, grpc::ByteBuffer& response,
+       Admission& admission)
+      : method_(method),
+        context_(context),
         response_(response),
         admission_(admission),
-        request_(*google::protobuf::Arena::CreateMessage<v1::SampleRequest>(&arena_)) {}
+        request_(*google::protobuf::Arena::CreateMessage<Request>(&arena_)) {}
 
   void Begin(grpc::ByteBuffer body, const Limits& limits, core::Engine& engine) {
     absl::Status status = Admit(std::move(body), limits);
@@ -48,12 +53,8 @@ class SampleCall final : public grpc::ServerUnaryReactor {
 
  private:
   absl::Status Admit(grpc::ByteBuffer body, const Limits& limits) {
-    const grpc::Status parsed =
-        grpc::GenericDeserialize<grpc::ProtoBufferReader, v1::SampleRequest>(&body, &request_);
-    if (!parsed.ok()) {
-      return BadRequest({{"request", "the body is not a boltzmann.v1.SampleRequest"}});
-    }
-    absl::Status status = Decode(request_, limits, decoded_);
+    absl::Status status = Parse(std::move(body), limits, request_);
+    if (status.ok()) status = Decode(request_, limits, decoded_);
     if (!status.ok()) return status;
     const auto rows = static_cast<uint32_t>(decoded_.batch.rows.size());
     status = admission_.Enter(rows);
@@ -65,12 +66,7 @@ class SampleCall final : public grpc::ServerUnaryReactor {
     // Before the reply is sent, so that a caller who has it finds room for the next call.
     if (rows_admitted_ > 0) admission_.Release(rows_admitted_);
     if (status.ok()) {
-      auto& response = *google::protobuf::Arena::CreateMessage<v1::SampleResponse>(&arena_);
-      Encode(decoded_.batch, response);
-      bool own_buffer = false;
-      const grpc::Status encoded =
-          grpc::GenericSerialize<grpc::ProtoBufferWriter, v1::SampleResponse>(response, &response_,
-                                                                              &own_buffer);
+      const grpc::Status encoded = Reply();
       Log(status);
       return Finish(encoded);
     }
@@ -78,33 +74,69 @@ class SampleCall final : public grpc::ServerUnaryReactor {
     Finish(ToGrpc(status));
   }
 
+  grpc::Status Reply() {
+    auto& response = *google::protobuf::Arena::CreateMessage<Response>(&arena_);
+    Encode(decoded_, response);
+    bool own_buffer = false;
+    return grpc::GenericSerialize<grpc::ProtoBufferWriter, Response>(response, &response_,
+                                                                     &own_buffer);
+  }
+
   void Log(const absl::Status& status) const {
     const auto taken = std::chrono::duration<double, std::milli>(steady_clock::now() - begun_);
     const v1::Logits& logits = request_.logits();
-    spdlog::info("Sample rows={} vocab_size={} type={} status={} ms={:.3f} peer={}{}{}",
+    spdlog::info("{} rows={} vocab_size={} type={} status={} ms={:.3f} peer={}{}{}", method_,
                  logits.row_count(), logits.vocab_size(), NameOf(logits.data_type()),
                  absl::StatusCodeToString(status.code()), taken.count(), context_.peer(),
                  status.ok() ? "" : " error=", std::string(status.message()));
   }
 
   const steady_clock::time_point begun_ = steady_clock::now();
+  const char* const method_;
   grpc::CallbackServerContext& context_;
   grpc::ByteBuffer& response_;
   Admission& admission_;
   google::protobuf::Arena arena_;
-  v1::SampleRequest& request_;  // on the arena
+  Request& request_;  // on the arena
   DecodedRequest decoded_;
   uint32_t rows_admitted_ = 0;
 };
 
 }  // namespace
 
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* SamplerService::Start(const char* method,
+                                                grpc::CallbackServerContext& context,
+                                                const grpc::ByteBuffer& request,
+                                                grpc::ByteBuffer& response) {
+  auto* call = new Call<Request, Response>(method, context, response, admission_);
+  call->Begin(request, limits_, engine_);
+  return call;
+}
+
 grpc::ServerUnaryReactor* SamplerService::Sample(grpc::CallbackServerContext* context,
                                                  const grpc::ByteBuffer* request,
                                                  grpc::ByteBuffer* response) {
-  auto* call = new SampleCall(*context, *response, admission_);
-  call->Begin(*request, limits_, engine_);
-  return call;
+  return Start<v1::SampleRequest, v1::SampleResponse>("Sample", *context, *request, *response);
+}
+
+grpc::ServerUnaryReactor* SamplerService::Score(grpc::CallbackServerContext* context,
+                                                const grpc::ByteBuffer* request,
+                                                grpc::ByteBuffer* response) {
+  return Start<v1::ScoreRequest, v1::ScoreResponse>("Score", *context, *request, *response);
+}
+
+grpc::ServerUnaryReactor* SamplerService::Verify(grpc::CallbackServerContext* context,
+                                                 const grpc::ByteBuffer* request,
+                                                 grpc::ByteBuffer* response) {
+  return Start<v1::VerifyRequest, v1::VerifyResponse>("Verify", *context, *request, *response);
+}
+
+grpc::ServerUnaryReactor* SamplerService::Describe(grpc::CallbackServerContext* context,
+                                                   const grpc::ByteBuffer* request,
+                                                   grpc::ByteBuffer* response) {
+  return Start<v1::DescribeRequest, v1::DescribeResponse>("Describe", *context, *request,
+                                                          *response);
 }
 
 grpc::ServerUnaryReactor* SamplerService::GetServerInfo(grpc::CallbackServerContext* context,

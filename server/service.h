@@ -9,10 +9,14 @@
 
 namespace boltzmann::server {
 
-// Sample is taken as raw bytes, so that a body which is no SampleRequest is answered as
-// any other bad argument.
+// Requests that hold logits are taken as raw bytes, so that a body which is none is answered
+// as any other bad argument.
 using SamplerServiceBase = v1::SamplerService::WithRawCallbackMethod_Sample<
-    v1::SamplerService::WithCallbackMethod_GetServerInfo<v1::SamplerService::Service>>;
+    v1::SamplerService::WithRawCallbackMethod_Score<
+        v1::SamplerService::WithRawCallbackMethod_Verify<
+            v1::SamplerService::WithRawCallbackMethod_Describe<
+                v1::SamplerService::WithCallbackMethod_GetServerInfo<
+                    v1::SamplerService::Service>>>>>;
 
 // Each call is a straight line: decode, enter, sample, encode, finish. Decoding happens
 // on gRPC's thread; the engine's workers do the rest.
@@ -26,11 +30,27 @@ class SamplerService final : public SamplerServiceBase {
                                    const grpc::ByteBuffer* request,
                                    grpc::ByteBuffer* response) override;
 
+  grpc::ServerUnaryReactor* Score(grpc::CallbackServerContext* context,
+                                  const grpc::ByteBuffer* request,
+                                  grpc::ByteBuffer* response) override;
+
+  grpc::ServerUnaryReactor* Verify(grpc::CallbackServerContext* context,
+                                   const grpc::ByteBuffer* request,
+                                   grpc::ByteBuffer* response) override;
+
+  grpc::ServerUnaryReactor* Describe(grpc::CallbackServerContext* context,
+                                     const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override;
+
   grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context,
                                           const v1::GetServerInfoRequest* request,
                                           v1::GetServerInfoResponse* response) override;
 
  private:
+  template <typename Request, typename Response>
+  grpc::ServerUnaryReactor* Start(const char* method, grpc::CallbackServerContext& context,
+                                  const grpc::ByteBuffer& request, grpc::ByteBuffer& response);
+
   const Limits& limits_;
   core::Engine& engine_;
   Admission& admission_;

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
+#include <utility>
+
+#include "tests/reference_edits.h"
 
 namespace boltzmann::test {
 namespace {
@@ -27,48 +31,62 @@ void Judge(std::span<const float> logits, ReferenceResult& r) {
   }
 }
 
-// Softmax over `tokens` of `scaled` (by id, at most 0): sets the log-probs of these tokens
-// and returns the entropy in bits.
-double LogSoftmax(const std::vector<int32_t>& tokens, const std::vector<double>& scaled,
-                  std::vector<double>& logprobs) {
-  double sum = 0, entropy = 0;
-  for (int32_t t : tokens) sum += std::exp(scaled[t]);
-  for (int32_t t : tokens) logprobs[t] = scaled[t] - std::log(sum);
-  for (int32_t t : tokens) {
-    const double p = std::exp(logprobs[t]);
-    if (p > 0) entropy -= p * logprobs[t] / std::log(2.0);
+// The tokens of a row that are not at -infinity, in the total order.
+ReferenceLeft All(std::vector<double> logits) {
+  ReferenceLeft all{.logits = std::move(logits)};
+  for (size_t t = 0; t < all.logits.size(); ++t) {
+    if (all.logits[t] > -kInfinity) all.tokens.push_back(static_cast<int32_t>(t));
   }
-  return entropy;
+  std::stable_sort(all.tokens.begin(), all.tokens.end(),
+                   [&](int32_t a, int32_t b) { return all.logits[a] > all.logits[b]; });
+  return all;
 }
 
-// Shortens `kept` to what the filters leave of it.
-void Filter(const core::SamplingParams& params, const std::vector<double>& weights,
-            ReferenceResult& r) {
-  std::erase_if(r.kept, [&](int32_t t) {
-    if (params.min_p == 0) return false;
-    r.kept_margin = std::min(r.kept_margin, std::abs(weights[t] / params.min_p - 1));
-    return weights[t] < params.min_p;
-  });
-  if (params.top_k > 0 && r.kept.size() > static_cast<size_t>(params.top_k)) {
-    r.kept.resize(params.top_k);
-  }
-  double mass = 0, before = 0;
-  for (int32_t t : r.kept) mass += weights[t];
-  std::erase_if(r.kept, [&](int32_t t) {
-    if (params.top_p == 1) return false;
-    const bool cut = before / mass >= params.top_p;
-    if (before > 0) r.kept_margin = std::min(r.kept_margin, std::abs(before / mass - params.top_p));
-    before += weights[t];
-    return cut;
-  });
+// Sets the log-probs of all tokens of the row, and returns the entropy in bits.
+double Spread(const ReferenceLeft& left, std::vector<double>& logprobs) {
+  const ReferenceSoftmax softmax = left.Softmax();
+  logprobs.assign(left.logits.size(), -kInfinity);
+  for (size_t i = 0; i < left.tokens.size(); ++i) logprobs[left.tokens[i]] = softmax.logprobs[i];
+  return softmax.entropy / std::log(2.0);
 }
 
-void Draw(const core::RowState& state, const std::vector<double>& weights, ReferenceResult& r) {
-  std::vector<int32_t> tokens = r.kept;
-  std::sort(tokens.begin(), tokens.end());
+void DescribeModel(std::span<const float> logits, ReferenceResult& r) {
+  const size_t n = logits.size();
+  r.order.resize(n);
+  std::iota(r.order.begin(), r.order.end(), 0);
+  std::stable_sort(r.order.begin(), r.order.end(),
+                   [&](int32_t a, int32_t b) { return logits[a] > logits[b]; });
+  r.ranks.resize(n);
+  for (size_t i = 0; i < n; ++i) {
+    const int32_t t = r.order[i], last = r.order[i - (i > 0)];
+    r.ranks[t] = i > 0 && logits[t] == logits[last] ? r.ranks[last] : static_cast<int32_t>(i + 1);
+  }
+  r.model_entropy = Spread(All({logits.begin(), logits.end()}), r.model_logprobs);
+}
+
+// The share of `all` that the kept tokens hold, at the temperature that was reached.
+double KeptMass(ReferenceLeft all, const ReferenceLeft& kept) {
+  if (kept.temperature == 0 || kept.tokens.size() == all.tokens.size()) return 1;
+  all.temperature = kept.temperature;
+  const ReferenceSoftmax softmax = all.Softmax();
+  std::vector<double> weights(all.logits.size());
+  for (size_t i = 0; i < all.tokens.size(); ++i) weights[all.tokens[i]] = softmax.weights[i];
+  double mass = 0;
+  for (int32_t t : kept.tokens) mass += weights[t];
+  return mass / softmax.total;
+}
+
+void Draw(const core::RowState& state, const ReferenceLeft& left, ReferenceResult& r) {
+  const ReferenceSoftmax softmax = left.Softmax();
+  std::map<int32_t, double> weights;  // by id, ascending
+  for (size_t i = 0; i < left.tokens.size(); ++i) weights[left.tokens[i]] = softmax.weights[i];
+  std::vector<int32_t> tokens;
   std::vector<double> cumulative;
-  for (double sum = 0; int32_t t : tokens) cumulative.push_back(sum += weights[t]);
-  const double total = cumulative.back();
+  double total = 0;
+  for (const auto& [token, weight] : weights) {
+    tokens.push_back(token);
+    cumulative.push_back(total += weight);
+  }
   for (uint32_t d = 0; d < state.draw_count; ++d) {
     const double target = ReferenceUniform(state.seed, state.position, d) * total;
     const auto first = std::upper_bound(cumulative.begin(), cumulative.end(), target);
@@ -85,51 +103,38 @@ void Draw(const core::RowState& state, const std::vector<double>& weights, Refer
 ReferenceResult Reference(std::span<const float> logits, const core::SamplingParams& params,
                           const core::RowState& state) {
   ReferenceResult r;
-  const size_t n = logits.size();
   r.drawn.assign(state.draw_count, -1);
   Judge(logits, r);
   if (r.status != core::RowStatus::kOk) return r;
-
-  r.order.resize(n);
-  std::iota(r.order.begin(), r.order.end(), 0);
-  std::stable_sort(r.order.begin(), r.order.end(),
-                   [&](int32_t a, int32_t b) { return logits[a] > logits[b]; });
-  r.ranks.resize(n);
-  for (size_t i = 0; i < n; ++i) {
-    const int32_t t = r.order[i], last = r.order[i - (i > 0)];
-    r.ranks[t] = i > 0 && logits[t] == logits[last] ? r.ranks[last] : static_cast<int32_t>(i + 1);
+  const ReferenceLeft all = All(ReferenceEdits(logits, params, state));
+  if (all.tokens.empty()) {
+    r.status = core::RowStatus::kNoAllowedToken;
+    return r;
   }
-
-  const double max = logits[r.order[0]];
-  const double temperature = params.temperature < 1e-5 ? 1 : params.temperature;
-  std::vector<double> scaled(n), weights(n);
-  for (size_t i = 0; i < n; ++i) scaled[i] = logits[i] - max;
-  r.model_logprobs.assign(n, -kInfinity);
-  for (int32_t t : r.order)
-    if (logits[t] != -kInfinity) r.kept.push_back(t);
-  r.model_entropy = LogSoftmax(r.kept, scaled, r.model_logprobs);
-
-  for (size_t i = 0; i < n; ++i) weights[i] = std::exp(scaled[i] /= temperature);
-  double all = 0, left = 0;
-  for (int32_t t : r.kept) all += weights[t];
-  if (params.temperature < 1e-5) {
-    r.kept = {r.order[0]};
-    all = 1;
-  } else {
-    Filter(params, weights, r);
+  DescribeModel(logits, r);
+  ReferenceLeft left = all;
+  r.stages = RunReferenceStages(params, state, left);
+  if (!std::equal(logits.begin(), logits.end(), all.logits.begin())) {
+    const double entropy = all.Softmax().entropy / std::log(2.0);
+    r.stages.insert(r.stages.begin(), {"edits", all.tokens.size(), 1, entropy, 1});
   }
-  for (int32_t t : r.kept) left += weights[t];
-  r.kept_mass = left / all;
-  r.sampled_logprobs.assign(n, -kInfinity);
-  r.sampled_entropy = LogSoftmax(r.kept, scaled, r.sampled_logprobs);
-  Draw(state, weights, r);
+  r.kept = left.tokens;
+  r.kept_margin = left.margin;
+  r.kept_mass = KeptMass(all, left);
+  r.sampled_entropy = Spread(left, r.sampled_logprobs);
+  Draw(state, left, r);
+  if (params.mirostat > 0) {
+    const double surprise = -r.sampled_logprobs[r.drawn[0]] / std::log(2.0);
+    r.mirostat_mu =
+        ReferenceMu(params, state) - params.mirostat_eta * (surprise - params.mirostat_tau);
+  }
   return r;
 }
 
-double ReferenceUniform(uint64_t seed, uint64_t position, uint32_t draw) {
+double ReferenceUniform(uint64_t seed, uint64_t position, uint32_t draw, uint32_t domain) {
   const auto low = [](uint64_t x) { return static_cast<uint32_t>(x); };
-  const auto x =
-      ReferencePhilox({low(position), low(position >> 32), draw, 0}, {low(seed), low(seed >> 32)});
+  const auto x = ReferencePhilox({low(position), low(position >> 32), draw, domain},
+                                 {low(seed), low(seed >> 32)});
   return std::ldexp(static_cast<double>((uint64_t{x[1]} << 32 | x[0]) >> 11), -53);
 }
 

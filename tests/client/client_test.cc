@@ -41,6 +41,15 @@ FakeService::Answer FailFirst(int failures, grpc::StatusCode code) {
   };
 }
 
+// An answer with `count` empty entries, whatever is asked.
+template <typename Response, typename Entry>
+auto AnswerWithEntries(Entry* (Response::*add)(), int count) {
+  return [add, count](auto&, const auto&, Response& response) {
+    for (int i = 0; i < count; ++i) (response.*add)();
+    return grpc::Status::OK;
+  };
+}
+
 TEST(ClientOptions, AreRefusedOutsideTheirRanges) {
   EXPECT_THAT(std::string(Client::Create({.target = ""}).status().message()),
               HasSubstr("target: is empty"));
@@ -63,13 +72,30 @@ TEST(Client, ReturnsTheReply) {
   EXPECT_EQ(ClientOf(server).GetServerInfo()->version(), "1.2.3");
 }
 
+TEST(Client, CallsTheMethodsOfTheirNames) {
+  FakeServer server(AnswerGreedily);
+  const Client client = ClientOf(server);
+  v1::VerifyRequest request;
+  request.add_sequences()->add_draft_token_ids(7);
+  request.add_sequences();
+  const auto verified = client.Verify(request);
+  ASSERT_TRUE(verified.ok()) << verified.status();
+  EXPECT_EQ(verified->results_size(), 2);
+  EXPECT_EQ(verified->results(0).accepted_count(), 1u);
+  EXPECT_EQ(client.Score(ZeroLogits<v1::ScoreRequest>(3, 5))->results_size(), 3);
+  EXPECT_EQ(client.Describe(ZeroLogits<v1::DescribeRequest>(3, 5))->descriptions_size(), 3);
+}
+
 TEST(Client, SetsADeadlineOnEveryCall) {
   FakeServer server(AnswerGreedily);
   const Client client = ClientOf(server);
   ASSERT_TRUE(client.Sample(ZeroLogits(1, 1)).ok());
+  ASSERT_TRUE(client.Score(ZeroLogits<v1::ScoreRequest>(1, 1)).ok());
+  ASSERT_TRUE(client.Verify({}).ok());
+  ASSERT_TRUE(client.Describe(ZeroLogits<v1::DescribeRequest>(1, 1)).ok());
   ASSERT_TRUE(client.GetServerInfo().ok());
   const auto now = std::chrono::system_clock::now();
-  ASSERT_EQ(server.service().deadlines().size(), 2u);
+  ASSERT_EQ(server.service().deadlines().size(), 5u);
   for (const auto deadline : server.service().deadlines()) {
     EXPECT_GT(deadline, now + absl::ToChronoHours(kLong) / 2);
     EXPECT_LT(deadline, now + absl::ToChronoHours(kLong) * 2);
@@ -163,6 +189,40 @@ TEST(Client, RefusesAReplyThatLacksRows) {
   const absl::Status status = ClientOf(server).Sample(ZeroLogits(2, 1)).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
   EXPECT_EQ(status.message(), "the server answered with 0 results for 2 rows");
+}
+
+// One row more than asked for is as wrong as one row less.
+TEST(Client, RefusesRepliesOfEveryMethodThatLackEntriesOrHaveTooMany) {
+  FakeServer server(AnswerGreedily);
+  server.service().score.AnswerWith(AnswerWithEntries(&v1::ScoreResponse::add_results, 1));
+  server.service().verify.AnswerWith(AnswerWithEntries(&v1::VerifyResponse::add_results, 1));
+  server.service().describe.AnswerWith(
+      AnswerWithEntries(&v1::DescribeResponse::add_descriptions, 1));
+  const Client client = ClientOf(server);
+  const absl::Status scored = client.Score(ZeroLogits<v1::ScoreRequest>(2, 1)).status();
+  EXPECT_EQ(scored.code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(scored.message(), "the server answered with 1 results for 2 rows");
+  const absl::Status verified = client.Verify({}).status();
+  EXPECT_EQ(verified.code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(verified.message(), "the server answered with 1 results for 0 sequences");
+  const absl::Status described = client.Describe(ZeroLogits<v1::DescribeRequest>(2, 1)).status();
+  EXPECT_EQ(described.code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(described.message(), "the server answered with 1 descriptions for 2 rows");
+}
+
+TEST(Client, TellsTheErrorsOfEveryMethod) {
+  FakeServer server(AnswerGreedily);
+  const auto refuse = [](auto&, const auto&, auto&) {
+    return grpc::Status(grpc::INVALID_ARGUMENT, "not like that");
+  };
+  server.service().score.AnswerWith(refuse);
+  server.service().verify.AnswerWith(refuse);
+  server.service().describe.AnswerWith(refuse);
+  const Client client = ClientOf(server);
+  for (const absl::Status& status :
+       {client.Score({}).status(), client.Verify({}).status(), client.Describe({}).status()}) {
+    EXPECT_EQ(status, absl::InvalidArgumentError("not like that"));
+  }
 }
 
 TEST(Client, TakesAChannelOfTheCallers) {

@@ -79,6 +79,7 @@ TEST(CommandLine, RefusesFlagsOfOtherCommands) {
   ExpectMisuse({"sample", "--logits", "-", "--corpus", "x"},
                "--corpus is not a flag of `boltzmann sample`");
   ExpectMisuse({"generate", "--entropy"}, "--entropy is not a flag of `boltzmann generate`");
+  ExpectMisuse({"generate", "--mirostat_mu", "1"}, "--mirostat_mu is not a flag of");
   ExpectMisuse({"info", "--temperature", "1"}, "--temperature is not a flag of `boltzmann info`");
 }
 
@@ -94,6 +95,7 @@ TEST(CommandLine, RefusesFlagsWithoutAValue) {
   ExpectMisuse({"sample", "--logits"}, "--logits needs a value");
   ExpectMisuse({"sample", "--logits", "--seed", "1"}, "--logits needs a value");
   ExpectMisuse({"sample", "--temperature="}, "--temperature has an empty value");
+  ExpectMisuse({"sample", "--banned_token_ids="}, "--banned_token_ids has an empty value");
   ExpectMisuse({"sample", "--noentropy=true"}, "--noentropy takes no value");
 }
 
@@ -101,6 +103,10 @@ TEST(CommandLine, RefusesValuesOfTheWrongKindAndSaysWhatIsAllowed) {
   ExpectMisuse({"sample", "--temperature", "hot"}, "--temperature: 'hot' is not allowed: ");
   ExpectMisuse({"sample", "--seed", "-1"}, "--seed: '-1' is not allowed: ");
   ExpectMisuse({"sample", "--top_k", "4294967296"}, "--top_k: '4294967296' is not allowed: ");
+  ExpectMisuse({"sample", "--logit_bias", "5"}, "--logit_bias: '5' is not allowed: Add to the");
+  ExpectMisuse({"generate", "--stop_token_ids", "1,the"},
+               "--stop_token_ids: '1,the' is not allowed: The tokens that end a text: integers");
+  ExpectMisuse({"describe", "--top_count", "x"}, "--top_count: 'x' is not allowed: ");
   ExpectMisuse({"info", "--timeout", "10"}, "--timeout: '10' is not allowed: ");
   ExpectMisuse({"info", "--timeout", "-1s"}, "timeout: -1s is not allowed");
   ExpectMisuse({"info", "--server", ""}, "target: is empty");

@@ -30,19 +30,34 @@ grpc::Status AnswerGreedily(grpc::ServerContext&, const v1::SampleRequest& reque
   return grpc::Status::OK;
 }
 
+grpc::Status ScoreEveryRow(grpc::ServerContext&, const v1::ScoreRequest& request,
+                           v1::ScoreResponse& response) {
+  for (uint32_t row = 0; row < request.logits().row_count(); ++row) {
+    response.add_results()->set_status(v1::ROW_STATUS_OK);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status DescribeEveryRow(grpc::ServerContext&, const v1::DescribeRequest& request,
+                              v1::DescribeResponse& response) {
+  for (uint32_t row = 0; row < request.logits().row_count(); ++row) {
+    response.add_descriptions()->set_status(v1::ROW_STATUS_OK);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AcceptEveryDraft(grpc::ServerContext&, const v1::VerifyRequest& request,
+                              v1::VerifyResponse& response) {
+  for (const v1::DraftSequence& sequence : request.sequences()) {
+    response.add_results()->set_accepted_count(sequence.draft_token_ids_size());
+  }
+  return grpc::Status::OK;
+}
+
 FakeService::Answer AnswerAlways(const grpc::Status& status) {
   return [status](grpc::ServerContext&, const v1::SampleRequest&, v1::SampleResponse&) {
     return status;
   };
-}
-
-v1::SampleRequest ZeroLogits(uint32_t rows, uint32_t vocab_size) {
-  v1::SampleRequest request;
-  request.mutable_logits()->set_data_type(v1::DATA_TYPE_FLOAT32);
-  request.mutable_logits()->set_row_count(rows);
-  request.mutable_logits()->set_vocab_size(vocab_size);
-  request.mutable_logits()->set_inline_data(std::string(size_t{4} * rows * vocab_size, '\0'));
-  return request;
 }
 
 }  // namespace boltzmann::test

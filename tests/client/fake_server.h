@@ -17,28 +17,79 @@
 
 namespace boltzmann::test {
 
-// Answers Sample as it is told, and keeps every request and deadline that it saw.
+// One method that takes a batch: answers as it is told, and keeps every request that it saw.
+template <typename Request, typename Response>
+class FakeMethod {
+ public:
+  using Answer = std::function<grpc::Status(grpc::ServerContext&, const Request&, Response&)>;
+
+  explicit FakeMethod(Answer answer) : answer_(std::move(answer)) {}
+
+  // Not while calls are under way.
+  void AnswerWith(Answer answer) { answer_ = std::move(answer); }
+
+  grpc::Status Call(grpc::ServerContext& context, const Request& request, Response& response) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      requests_.push_back(request);
+    }
+    return answer_(context, request, response);
+  }
+
+  std::vector<Request> requests() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return requests_;
+  }
+
+ private:
+  Answer answer_;
+  std::mutex mutex_;
+  std::vector<Request> requests_;
+};
+
+// An answer with an entry of status OK for each row.
+grpc::Status ScoreEveryRow(grpc::ServerContext& context, const v1::ScoreRequest& request,
+                           v1::ScoreResponse& response);
+grpc::Status DescribeEveryRow(grpc::ServerContext& context, const v1::DescribeRequest& request,
+                              v1::DescribeResponse& response);
+// An answer that accepts every draft.
+grpc::Status AcceptEveryDraft(grpc::ServerContext& context, const v1::VerifyRequest& request,
+                              v1::VerifyResponse& response);
+
+// Answers as it is told, and keeps every request and deadline that it saw.
 class FakeService : public v1::SamplerService::Service {
  public:
-  using Answer = std::function<grpc::Status(grpc::ServerContext&, const v1::SampleRequest&,
-                                            v1::SampleResponse&)>;
+  using Answer = FakeMethod<v1::SampleRequest, v1::SampleResponse>::Answer;
 
-  explicit FakeService(Answer answer) : answer_(std::move(answer)) {}
+  explicit FakeService(Answer answer) : sample_(std::move(answer)) {}
 
   grpc::Status Sample(grpc::ServerContext* context, const v1::SampleRequest* request,
                       v1::SampleResponse* response) override {
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      requests_.push_back(*request);
-      deadlines_.push_back(context->deadline());
-    }
-    return answer_(*context, *request, *response);
+    KeepDeadline(*context);
+    return sample_.Call(*context, *request, *response);
+  }
+
+  grpc::Status Score(grpc::ServerContext* context, const v1::ScoreRequest* request,
+                     v1::ScoreResponse* response) override {
+    KeepDeadline(*context);
+    return score.Call(*context, *request, *response);
+  }
+
+  grpc::Status Verify(grpc::ServerContext* context, const v1::VerifyRequest* request,
+                      v1::VerifyResponse* response) override {
+    KeepDeadline(*context);
+    return verify.Call(*context, *request, *response);
+  }
+
+  grpc::Status Describe(grpc::ServerContext* context, const v1::DescribeRequest* request,
+                        v1::DescribeResponse* response) override {
+    KeepDeadline(*context);
+    return describe.Call(*context, *request, *response);
   }
 
   grpc::Status GetServerInfo(grpc::ServerContext* context, const v1::GetServerInfoRequest*,
                              v1::GetServerInfoResponse* response) override {
-    std::lock_guard<std::mutex> lock(mutex_);
-    deadlines_.push_back(context->deadline());
+    KeepDeadline(*context);
     response->set_version("1.2.3");
     response->add_stages("temperature");
     response->add_data_types(v1::DATA_TYPE_FLOAT16);
@@ -46,20 +97,26 @@ class FakeService : public v1::SamplerService::Service {
     return grpc::Status::OK;
   }
 
-  std::vector<v1::SampleRequest> requests() {
-    std::lock_guard<std::mutex> lock(mutex_);
-    return requests_;
-  }
+  // Those of Sample.
+  std::vector<v1::SampleRequest> requests() { return sample_.requests(); }
 
   std::vector<std::chrono::system_clock::time_point> deadlines() {
     std::lock_guard<std::mutex> lock(mutex_);
     return deadlines_;
   }
 
+  FakeMethod<v1::ScoreRequest, v1::ScoreResponse> score{ScoreEveryRow};
+  FakeMethod<v1::VerifyRequest, v1::VerifyResponse> verify{AcceptEveryDraft};
+  FakeMethod<v1::DescribeRequest, v1::DescribeResponse> describe{DescribeEveryRow};
+
  private:
-  const Answer answer_;
+  void KeepDeadline(const grpc::ServerContext& context) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    deadlines_.push_back(context.deadline());
+  }
+
+  FakeMethod<v1::SampleRequest, v1::SampleResponse> sample_;
   std::mutex mutex_;
-  std::vector<v1::SampleRequest> requests_;
   std::vector<std::chrono::system_clock::time_point> deadlines_;
 };
 
@@ -94,7 +151,15 @@ grpc::Status AnswerGreedily(grpc::ServerContext& context, const v1::SampleReques
 FakeService::Answer AnswerAlways(const grpc::Status& status);
 
 // A request with `rows` packed float32 rows of `vocab_size` zeros.
-v1::SampleRequest ZeroLogits(uint32_t rows, uint32_t vocab_size);
+template <typename Request = v1::SampleRequest>
+Request ZeroLogits(uint32_t rows, uint32_t vocab_size) {
+  Request request;
+  request.mutable_logits()->set_data_type(v1::DATA_TYPE_FLOAT32);
+  request.mutable_logits()->set_row_count(rows);
+  request.mutable_logits()->set_vocab_size(vocab_size);
+  request.mutable_logits()->set_inline_data(std::string(size_t{4} * rows * vocab_size, '\0'));
+  return request;
+}
 
 // The float32 logits of a request, all rows.
 std::vector<float> InlineLogits(const v1::SampleRequest& request);

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <memory>
@@ -19,9 +20,17 @@ using test::CommandResult;
 using test::FakeServer;
 using test::RunCommand;
 using test::TemporaryFile;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr char kText[] = "The cat sat on the mat, and the dog (a big one) sat by the door.";
+
+// The token that AnswerGreedily draws for the first row of a request.
+int32_t DrawnAt(const v1::SampleRequest& request) {
+  const std::vector<float> logits = test::InlineLogits(request);
+  const auto end = logits.begin() + request.logits().vocab_size();
+  return static_cast<int32_t>(std::max_element(logits.begin(), end) - logits.begin());
+}
 
 // `boltzmann generate` over a corpus of one sentence.
 class GenerateCommand : public testing::Test {
@@ -33,6 +42,18 @@ class GenerateCommand : public testing::Test {
   }
 
   std::vector<v1::SampleRequest> requests() { return server_.service().requests(); }
+
+  // The requests of the first two steps after "The cat".
+  std::vector<v1::SampleRequest> RequestsOfTwoSteps(std::vector<std::string> flags) {
+    const size_t before = requests().size();
+    flags.insert(flags.end(), {"--prompt", "The cat", "--tokens", "2", "--seed", "1"});
+    const CommandResult result = Generate(flags);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    std::vector<v1::SampleRequest> sent = requests();
+    sent.erase(sent.begin(), sent.begin() + before);
+    EXPECT_EQ(sent.size(), 2u);
+    return sent;
+  }
 
   const TemporaryFile corpus_{"corpus", kText};
   FakeServer server_{AnswerGreedily};
@@ -140,6 +161,110 @@ TEST_F(GenerateCommand, KeepsWhatItHasWhenACallFails) {
     EXPECT_THAT(result.err, HasSubstr("failed: INTERNAL: broken"));
     EXPECT_THAT(result.err, HasSubstr("--seed 1000"));
   }
+}
+
+// The ids are the order of first appearance; a paragraph break comes before all.
+TEST_F(GenerateCommand, PrintsTheIdsOfTheTokens) {
+  const CommandResult result =
+      Generate({"--prompt", "The cat", "--tokens", "1", "--seed", "1", "--print_token_ids"});
+  EXPECT_THAT(result.out, HasSubstr("The cat sat\n"));
+  EXPECT_THAT(result.out, HasSubstr(" The\n"));
+  const std::string sat = std::to_string(DrawnAt(requests().at(0)));
+  EXPECT_THAT(result.out, HasSubstr(sat + "  sat\n"));
+  const CommandResult batch = Generate(
+      {"--prompt", "The cat", "--tokens", "1", "--seed", "1", "--print_token_ids", "--batch", "2"});
+  EXPECT_THAT(batch.out, HasSubstr("--- 1: tokens ---\n"));
+}
+
+TEST_F(GenerateCommand, EndsATextAtAStopToken) {
+  ASSERT_EQ(Generate({"--prompt", "dog (a big", "--tokens", "7", "--seed", "1"}).exit_code, 0);
+  const std::string by = std::to_string(DrawnAt(requests().at(3)));  // one ) sat by
+  const CommandResult result = Generate(
+      {"--prompt", "dog (a big", "--tokens", "7", "--seed", "1", "--stop_token_ids", "0," + by});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, "dog (a big one) sat by\n");
+  EXPECT_EQ(requests().size(), 7u + 4u);
+}
+
+// Of three texts the second ends at once; the others go on with their own seeds.
+TEST_F(GenerateCommand, GoesOnWithTheTextsOfABatchThatHaveNotEnded) {
+  FakeServer server([](grpc::ServerContext& context, const auto& request, auto& response) {
+    AnswerGreedily(context, request, response);
+    for (v1::RowResult& result : *response.mutable_results()) {
+      if (result.seed() == 8) result.mutable_drawn()->set_token_ids(0, 0);
+    }
+    return grpc::Status::OK;
+  });
+  const CommandResult result = RunCommand({"generate", "--server", server.address(), "--corpus",
+                                           corpus_.path(), "--prompt", "sat by", "--tokens", "2",
+                                           "--seed", "7", "--batch", "3", "--stop_token_ids", "0"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const std::vector<v1::SampleRequest> requests = server.service().requests();
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_EQ(requests.at(0).rows_size(), 3);
+  EXPECT_EQ(requests.at(1).logits().row_count(), 2u);
+  EXPECT_EQ(requests.at(1).rows(0).seed(), 7u);
+  EXPECT_EQ(requests.at(1).rows(1).seed(), 9u);
+  EXPECT_EQ(requests.at(1).rows(1).position(), 1u);
+  EXPECT_THAT(result.out, HasSubstr("--- 2: seed 9 ---\nsat by the door\n"));
+}
+
+TEST_F(GenerateCommand, SendsNoHistoryUnlessAParameterGoesByIt) {
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{"--temperature", ".5", "--mirostat", "2"},
+        {"--repetition_penalty", "1"},
+        {"--banned_sequences", "1/2", "--stop_token_ids", "3", "--min_tokens", "0"},
+        {"--dry_base", "2", "--frequency_penalty", "0"}}) {
+    for (const v1::SampleRequest& request : RequestsOfTwoSteps(flags)) {
+      EXPECT_EQ(request.rows(0).prompt_token_ids_size(), 0) << flags[0];
+      EXPECT_EQ(request.rows(0).output_token_ids_size(), 0) << flags[0];
+    }
+  }
+}
+
+// The prompt is a paragraph break, "The" and "cat".
+TEST_F(GenerateCommand, SendsTheWholeHistoryToWhatGoesByAllOfIt) {
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{"--repetition_penalty", "1.1"},
+        {"--dry_multiplier", ".8"},
+        {"--no_repeat_ngram_size", "3"},
+        {"--banned_sequences", "1/2,3"}}) {
+    const std::vector<v1::SampleRequest> sent = RequestsOfTwoSteps(flags);
+    EXPECT_EQ(sent.at(0).rows(0).prompt_token_ids_size(), 3) << flags[0];
+    EXPECT_EQ(sent.at(0).rows(0).output_token_ids_size(), 0) << flags[0];
+    EXPECT_EQ(sent.at(1).rows(0).prompt_token_ids_size(), 3) << flags[0];
+    EXPECT_THAT(sent.at(1).rows(0).output_token_ids(), ElementsAre(DrawnAt(sent.at(0))))
+        << flags[0];
+  }
+}
+
+TEST_F(GenerateCommand, SendsOnlyTheOutputToWhatGoesByIt) {
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{"--frequency_penalty", ".5"},
+        {"--presence_penalty", "-.5"},
+        {"--min_tokens", "5", "--stop_token_ids", "1"}}) {
+    const std::vector<v1::SampleRequest> sent = RequestsOfTwoSteps(flags);
+    EXPECT_EQ(sent.at(1).rows(0).prompt_token_ids_size(), 0) << flags[0];
+    EXPECT_THAT(sent.at(1).rows(0).output_token_ids(), ElementsAre(DrawnAt(sent.at(0))))
+        << flags[0];
+  }
+}
+
+TEST_F(GenerateCommand, HandsMirostatsStateFromStepToStep) {
+  auto mu = std::make_shared<std::atomic<int>>(0);
+  FakeServer server([mu](grpc::ServerContext& context, const auto& request, auto& response) {
+    AnswerGreedily(context, request, response);
+    response.mutable_results(0)->set_mirostat_mu(++*mu + 0.5);
+    return grpc::Status::OK;
+  });
+  const CommandResult result =
+      RunCommand({"generate", "--server", server.address(), "--corpus", corpus_.path(), "--prompt",
+                  "The", "--tokens", "3", "--mirostat", "2"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const std::vector<v1::SampleRequest> requests = server.service().requests();
+  EXPECT_FALSE(requests.at(0).rows(0).has_mirostat_mu());
+  EXPECT_EQ(requests.at(1).rows(0).mirostat_mu(), 1.5);
+  EXPECT_EQ(requests.at(2).rows(0).mirostat_mu(), 2.5);
 }
 
 TEST_F(GenerateCommand, FailsIfNoTokenWasDrawn) {

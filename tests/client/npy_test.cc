@@ -68,6 +68,28 @@ TEST(Npy, TakesKeysInAnyOrderAndWithoutSpaces) {
   EXPECT_TRUE(ParseNpy(Npy(R"({"shape":(1,),"fortran_order":False,"descr":"<f4"})", "abcd")).ok());
 }
 
+TEST(Npy, ReadsMasksOfEitherSign) {
+  for (const char* descr : {"<i4", "<u4"}) {
+    const auto masks = ParseNpyMasks(Npy(Header(descr, "(2, 1)"), "abcdefgh"));
+    ASSERT_TRUE(masks.ok()) << masks.status();
+    EXPECT_EQ(masks->row_count, 2u);
+    EXPECT_EQ(masks->word_count, 1u);
+    EXPECT_EQ(masks->Row(1), "efgh");
+  }
+  EXPECT_EQ(ParseNpyMasks(Npy(Header("<i4", "(2,)"), "abcdefgh"))->Row(0), "abcdefgh");
+}
+
+TEST(Npy, RefusesMasksOfOtherTypesAndShapes) {
+  const auto error = [](const std::string& header) {
+    return std::string(ParseNpyMasks(Npy(header, "abcd")).status().message());
+  };
+  EXPECT_THAT(error(Header("<i8", "(1,)")), HasSubstr("dtype '<i8' is not supported, only "
+                                                      "little-endian int32 ('<i4')"));
+  EXPECT_THAT(error(Header("|b1", "(4,)")), HasSubstr("dtype '|b1' is not supported"));
+  EXPECT_THAT(error(Header("<i4", "()")), HasSubstr("is neither [words] nor [B, words]"));
+  EXPECT_THAT(error(Header("<i4", "(2,)")), HasSubstr("needs 2 words of 4 bytes, but 4 bytes"));
+}
+
 TEST(Npy, RefusesABadMagic) {
   EXPECT_THAT(ErrorOf("\x93NUMPX\x01"), HasSubstr("magic"));
   EXPECT_THAT(ErrorOf(""), HasSubstr("magic"));

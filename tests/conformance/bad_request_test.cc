@@ -65,6 +65,117 @@ TEST_P(BadRequests, ParametersJustOutsideTheirRanges) {
   ExpectParamRefused([](auto& p) { p.set_top_k(-2); }, "top_k: -2 is outside [-1, 2147483647]");
 }
 
+TEST_P(BadRequests, NumbersOfTheOtherStagesOutsideTheirRanges) {
+  ExpectParamRefused([](auto& p) { p.set_typical_p(0); }, "typical_p: 0 is outside (0, 1]");
+  ExpectParamRefused([](auto& p) { p.set_epsilon_cutoff(1); },
+                     "epsilon_cutoff: 1 is outside [0, 1)");
+  ExpectParamRefused([](auto& p) { p.set_eta_cutoff(-.5); }, "eta_cutoff: -0.5 is outside [0, 1)");
+  ExpectParamRefused([](auto& p) { p.set_top_n_sigma(kInf); },
+                     "top_n_sigma: inf is outside [0, inf)");
+  ExpectParamRefused([](auto& p) { p.set_xtc_probability(1.5); },
+                     "xtc_probability: 1.5 is outside [0, 1]");
+  ExpectParamRefused([](auto& p) { p.set_xtc_threshold(kNan); },
+                     "xtc_threshold: nan is outside [0, 1]");
+  ExpectParamRefused([](auto& p) { p.set_dynamic_temperature_range(-1); },
+                     "dynamic_temperature_range: -1 is outside [0, inf)");
+  ExpectParamRefused([](auto& p) { p.set_dynamic_temperature_exponent(0); },
+                     "dynamic_temperature_exponent: 0 is outside (0, inf)");
+  ExpectParamRefused([](auto& p) { p.set_mirostat(3); }, "mirostat: 3 is outside [0, 2]");
+  ExpectParamRefused([](auto& p) { p.set_mirostat_tau(-1); },
+                     "mirostat_tau: -1 is outside [0, inf)");
+  ExpectParamRefused([](auto& p) { p.set_mirostat_eta(kInf); },
+                     "mirostat_eta: inf is outside [0, inf)");
+}
+
+TEST_P(BadRequests, FilterOrdersThatAreNone) {
+  const auto order = [](std::vector<const char*> names) {
+    return [names](v1::SamplingParams& p) {
+      for (const char* name : names) p.add_filter_order(name);
+    };
+  };
+  ExpectParamRefused(order({"top_k", "top_q"}), "filter_order[1]: 'top_q' is no stage");
+  ExpectParamRefused(order({"min_p", "min_p"}), "filter_order[1]: min_p is listed twice");
+  ExpectParamRefused(order(std::vector<const char*>(100, "min_p")),
+                     "filter_order[11]: min_p is listed twice");
+  ExpectParamRefused(order({"top_k_top_p", "top_k"}), "filter_order: lists both top_k_top_p");
+  ExpectParamRefused(
+      [&](auto& p) {
+        order({"temperature", "top_k"})(p);
+        p.set_min_p(.1);
+      },
+      "filter_order: does not list min_p, which is set");
+}
+
+TEST_P(BadRequests, EditsOutsideTheirRanges) {
+  ExpectParamRefused([](auto& p) { p.set_repetition_penalty(0); },
+                     "repetition_penalty: 0 is outside (0, inf)");
+  ExpectParamRefused([](auto& p) { p.set_frequency_penalty(2.5); },
+                     "frequency_penalty: 2.5 is outside [-2, 2]");
+  ExpectParamRefused([](auto& p) { p.set_presence_penalty(-3); },
+                     "presence_penalty: -3 is outside [-2, 2]");
+  ExpectParamRefused([](auto& p) { p.set_dry_multiplier(-1); },
+                     "dry_multiplier: -1 is outside [0, inf)");
+  ExpectParamRefused([](auto& p) { p.set_dry_base(.5); }, "dry_base: 0.5 is outside [1, inf)");
+  ExpectParamRefused([](auto& p) { p.set_dry_allowed_length(0); },
+                     "dry_allowed_length: 0 is outside [1, 2147483647]");
+  ExpectParamRefused([](auto& p) { p.set_min_tokens(3); }, "min_tokens: 3 needs stop_token_ids");
+}
+
+TEST_P(BadRequests, TokensThatAreNoneInEveryListOfTheParameters) {
+  ExpectParamRefused([](auto& p) { p.add_allowed_token_ids(4); },
+                     "allowed_token_ids[0]: 4 is outside [0, 4)");
+  ExpectParamRefused([](auto& p) { p.add_banned_token_ids(-1); },
+                     "banned_token_ids[0]: -1 is outside [0, 4)");
+  ExpectParamRefused([](auto& p) { p.add_stop_token_ids(9); },
+                     "stop_token_ids[0]: 9 is outside [0, 4)");
+  ExpectParamRefused([](auto& p) { p.add_banned_sequences()->add_token_ids(7); },
+                     "banned_sequences[0].token_ids[0]: 7 is outside [0, 4)");
+  ExpectParamRefused([](auto& p) { p.add_banned_sequences(); },
+                     "banned_sequences[0].token_ids: is empty");
+  ExpectParamRefused([](auto& p) { p.add_dry_sequence_breakers()->add_token_ids(8); },
+                     "dry_sequence_breakers[0].token_ids[0]: 8 is outside [0, 4)");
+  ExpectParamRefused([](auto& p) { p.add_dry_sequence_breakers(); },
+                     "dry_sequence_breakers[0].token_ids: is empty");
+}
+
+TEST_P(BadRequests, LogitBiasesWhoseColumnsDoNotFit) {
+  const auto bias = [](std::vector<int32_t> ids, std::vector<double> biases) {
+    return [=](v1::SamplingParams& p) {
+      p.mutable_logit_bias()->mutable_token_ids()->Add(ids.begin(), ids.end());
+      p.mutable_logit_bias()->mutable_biases()->Add(biases.begin(), biases.end());
+    };
+  };
+  ExpectParamRefused(bias({4}, {1}), "logit_bias.token_ids[0]: 4 is outside [0, 4)");
+  ExpectParamRefused(bias({1, 2}, {1}), "logit_bias.biases: 1 values for 2 token_ids");
+  ExpectParamRefused(bias({1}, {kNan}), "logit_bias.biases[0]: nan is outside [-inf, inf]");
+  ExpectParamRefused(bias({1, 2, 1}, {1, 2, 3}), "logit_bias.token_ids: token 1 has several");
+}
+
+TEST_P(BadRequests, HistoriesMasksAndMirostatStatesOutsideTheirRanges) {
+  const auto row = [](const std::function<void(v1::RowState&)>& spoil) {
+    return [spoil](v1::SampleRequest& r) {
+      for (int i = 0; i < 3; ++i) r.add_rows();
+      spoil(*r.mutable_rows(1));
+    };
+  };
+  ExpectRefused(row([](auto& s) { s.add_prompt_token_ids(4); }),
+                "rows[1].prompt_token_ids[0]: 4 is outside [0, 4)");
+  ExpectRefused(row([](auto& s) { s.add_output_token_ids(-1); }),
+                "rows[1].output_token_ids[0]: -1 is outside [0, 4)");
+  for (size_t bytes : {0, 1, 3, 5, 8}) {
+    ExpectRefused(row([&](auto& s) { s.set_allowed_token_mask(std::string(bytes, '\xff')); }),
+                  "rows[1].allowed_token_mask: " + std::to_string(bytes) +
+                      " bytes are not 1 to 1 words of 4 bytes");
+  }
+  ExpectRefused(row([](auto& s) { s.set_mirostat_mu(kInf); }), "rows[1].mirostat_mu: inf is");
+  ExpectRefused(
+      [&](auto& r) {
+        row([](auto& s) { s.set_draw_count(2); })(r);
+        r.add_params()->set_mirostat(2);
+      },
+      "rows[1].draw_count: 2 draws cannot move mirostat_mu on");
+}
+
 TEST_P(BadRequests, ParametersAtTheEdgesOfTheirRangesAreTaken) {
   const auto taken = [&](double t, double top_p, double min_p, int top_k) {
     const absl::Status status = Spoiled([&](v1::SampleRequest& request) {
@@ -185,7 +296,19 @@ TEST_P(BadRequests, FieldsThatThisServerDoesNotKnowAreRefusedAtEveryLevel) {
   ExpectRefused([&](auto& r) { add(r); }, "request: " + text);
   ExpectRefused([&](auto& r) { add(*r.mutable_logits()); }, "logits: " + text);
   ExpectRefused([&](auto& r) { add(*r.add_params()); }, "params[0]: " + text);
+  ExpectRefused([&](auto& r) { add(*r.add_params()->mutable_logit_bias()); },
+                "params[0].logit_bias: " + text);
+  ExpectRefused(
+      [&](auto& r) {
+        r.add_params()->add_banned_sequences()->add_token_ids(1);
+        add(*r.mutable_params(0)->add_banned_sequences());
+      },
+      "params[0].banned_sequences[1]: " + text);
+  ExpectRefused([&](auto& r) { add(*r.add_params()->add_dry_sequence_breakers()); },
+                "params[0].dry_sequence_breakers[0]: " + text);
   ExpectRefused([&](auto& r) { add(*r.add_outputs()); }, "outputs[0]: " + text);
+  ExpectRefused([&](auto& r) { add(*r.mutable_logits()->mutable_sparse_rows()); },
+                "logits.sparse_rows: " + text);
   ExpectRefused(
       [&](auto& r) {
         for (int i = 0; i < 3; ++i) add(*r.add_rows());

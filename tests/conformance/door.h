@@ -14,7 +14,15 @@
 
 namespace boltzmann::test {
 
-using Door = std::function<absl::StatusOr<v1::SampleResponse>(const v1::SampleRequest&)>;
+template <typename Request, typename Response>
+using Method = std::function<absl::StatusOr<Response>(const Request&)>;
+
+struct Door {
+  Method<v1::SampleRequest, v1::SampleResponse> sample;
+  Method<v1::ScoreRequest, v1::ScoreResponse> score;
+  Method<v1::VerifyRequest, v1::VerifyResponse> verify;
+  Method<v1::DescribeRequest, v1::DescribeResponse> describe;
+};
 
 // A door and whatever stands behind it.
 struct NamedDoor {
@@ -34,7 +42,16 @@ std::string NewUnixAddress();
 class Conformance : public testing::TestWithParam<NamedDoor> {
  protected:
   absl::StatusOr<v1::SampleResponse> Sample(const v1::SampleRequest& request) {
-    return door_(request);
+    return door_.sample(request);
+  }
+  absl::StatusOr<v1::ScoreResponse> Score(const v1::ScoreRequest& request) {
+    return door_.score(request);
+  }
+  absl::StatusOr<v1::VerifyResponse> Verify(const v1::VerifyRequest& request) {
+    return door_.verify(request);
+  }
+  absl::StatusOr<v1::DescribeResponse> Describe(const v1::DescribeRequest& request) {
+    return door_.describe(request);
   }
 
   // The result of a request of one row that must be answered.

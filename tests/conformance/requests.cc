@@ -86,6 +86,44 @@ v1::SampleRequest RequestOf(const std::vector<std::vector<float>>& rows) {
   return request;
 }
 
+v1::SampleRequest SparseRequestOf(const std::vector<std::vector<float>>& rows) {
+  v1::SampleRequest request = RequestOf(rows);
+  auto& sparse_rows = *request.mutable_logits()->mutable_sparse_rows();
+  for (const auto& row : rows) {
+    auto& sparse = *sparse_rows.add_rows();
+    for (size_t id = row.size(); id-- > 0;) sparse.add_token_ids(static_cast<int32_t>(id));
+    sparse.set_logits(Bytes(std::vector<float>(row.rbegin(), row.rend())));
+  }
+  return request;
+}
+
+v1::ScoreRequest ScoreRequestOf(const std::vector<std::vector<float>>& rows,
+                                const std::vector<int32_t>& token_ids) {
+  v1::ScoreRequest request;
+  *request.mutable_logits() = RequestOf(rows).logits();
+  request.mutable_token_ids()->Add(token_ids.begin(), token_ids.end());
+  return request;
+}
+
+v1::VerifyRequest VerifyRequestOf(const std::vector<float>& row,
+                                  const std::vector<std::vector<int32_t>>& drafted) {
+  v1::VerifyRequest request;
+  size_t row_count = 0;
+  for (const auto& tokens : drafted) {
+    row_count += tokens.size() + 1;
+    auto& sequence = *request.add_sequences();
+    sequence.mutable_draft_token_ids()->Add(tokens.begin(), tokens.end());
+  }
+  *request.mutable_logits() = RequestOf(std::vector<std::vector<float>>(row_count, row)).logits();
+  return request;
+}
+
+v1::DescribeRequest DescribeRequestOf(const std::vector<std::vector<float>>& rows) {
+  v1::DescribeRequest request;
+  *request.mutable_logits() = RequestOf(rows).logits();
+  return request;
+}
+
 v1::SampleRequest FullRequest(const std::vector<float>& row) {
   v1::SampleRequest request = RequestOf({row});
   auto& outputs = *request.add_outputs();

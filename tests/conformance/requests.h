@@ -19,6 +19,20 @@ std::string Bytes(const std::vector<T>& values) {
 // A request of float32 rows, all of the same length, and nothing else.
 v1::SampleRequest RequestOf(const std::vector<std::vector<float>>& rows);
 
+// The same rows with each token as its own candidate, in descending order of ids.
+v1::SampleRequest SparseRequestOf(const std::vector<std::vector<float>>& rows);
+
+// A request to score these tokens, one a row.
+v1::ScoreRequest ScoreRequestOf(const std::vector<std::vector<float>>& rows,
+                                const std::vector<int32_t>& token_ids);
+
+// A request to verify these drafted tokens, one list a sequence; every row is `row`.
+v1::VerifyRequest VerifyRequestOf(const std::vector<float>& row,
+                                  const std::vector<std::vector<int32_t>>& drafted);
+
+// A request to describe these rows, and nothing else.
+v1::DescribeRequest DescribeRequestOf(const std::vector<std::vector<float>>& rows);
+
 // A request of one row that asks for all there is to know about it.
 v1::SampleRequest FullRequest(const std::vector<float>& row);
 

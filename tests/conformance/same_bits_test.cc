@@ -10,7 +10,7 @@ namespace boltzmann::test {
 namespace {
 
 std::string Answer(const Door& door, const v1::SampleRequest& request) {
-  const auto response = door(request);
+  const auto response = door.sample(request);
   EXPECT_TRUE(response.ok()) << response.status();
   std::string bits;
   if (response.ok()) response->SerializeToString(&bits);

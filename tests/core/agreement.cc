@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
@@ -12,6 +14,9 @@ namespace boltzmann::test {
 namespace {
 
 constexpr double kTieMargin = 1e-12;
+
+// Below it a float is not as precise as 1e-6 of itself.
+constexpr double kSmallestNormal = std::numeric_limits<float>::min();
 
 // The first difference found, as text; empty if there is none.
 using Difference = std::string;
@@ -93,7 +98,7 @@ Difference CompareTables(const Row& row, const core::RowResult& got,
 Difference CompareNumber(const char* what, bool asked, std::optional<float> got, double expected,
                          double scale) {
   if (got.has_value() != asked) return absl::StrCat(what, asked ? " is missing" : " is set");
-  if (!asked || std::abs(*got - expected) <= 1e-6 * scale) return "";
+  if (!asked || std::abs(*got - expected) <= 1e-6 * scale + kSmallestNormal) return "";
   return absl::StrCat(what, " is ", *got, ", expected ", expected);
 }
 
@@ -114,6 +119,56 @@ Difference CompareNumbers(const Row& row, const core::RowResult& got,
   return d;
 }
 
+Difference CompareMu(const Row& row, const core::RowResult& got, const ReferenceResult& expected) {
+  if (got.mirostat_mu.has_value() != (row.params.mirostat > 0)) return "mirostat_mu set or not";
+  if (!got.mirostat_mu) return "";
+  const double distance = std::abs(*got.mirostat_mu - *expected.mirostat_mu);
+  if (distance <= 1e-6 * std::max(1.0, std::abs(*expected.mirostat_mu))) return "";
+  return absl::StrCat("mirostat_mu is ", *got.mirostat_mu, ", expected ", *expected.mirostat_mu);
+}
+
+// The stages due, with the edits if they are reported: those that change nothing may be.
+std::vector<ReferenceStage> StagesDue(const core::RowResult& got, const ReferenceResult& expected) {
+  std::vector<ReferenceStage> due = expected.stages;
+  const auto begins_with_edits = [](const auto& stages) {
+    return !stages.empty() && stages[0].name == std::string("edits");
+  };
+  if (begins_with_edits(got.stages) && !begins_with_edits(due)) {
+    const auto& logprobs = expected.model_logprobs;
+    const auto none = std::count(logprobs.begin(), logprobs.end(), -kInf);
+    due.insert(due.begin(), {"edits", logprobs.size() - none, 1, expected.model_entropy, 1});
+  }
+  return due;
+}
+
+bool IsClose(const core::StageReport& got, const ReferenceStage& due) {
+  const auto within = [](double a, double b, double scale) {
+    return std::abs(a - b) <= 1e-6 * scale + kSmallestNormal;
+  };
+  return got.name == due.name && got.token_count == due.token_count &&
+         within(got.mass, due.mass, due.mass) &&
+         within(got.entropy, due.entropy, std::max(1.0, due.entropy)) &&
+         within(got.temperature, due.temperature, due.temperature);
+}
+
+template <typename Stage>
+std::string Text(const Stage& stage) {
+  return absl::StrCat(stage.name, " (", stage.token_count, " tokens, mass ", stage.mass, ", ",
+                      stage.entropy, " bits, temperature ", stage.temperature, ")");
+}
+
+Difference CompareStages(const Row& row, const core::RowResult& got,
+                         const ReferenceResult& expected) {
+  if (!row.outputs.stages) return got.stages.empty() ? "" : "stages are set";
+  const std::vector<ReferenceStage> due = StagesDue(got, expected);
+  for (size_t i = 0; i < std::min(due.size(), got.stages.size()); ++i) {
+    if (IsClose(got.stages[i], due[i])) continue;
+    return absl::StrCat("stages[", i, "] is ", Text(got.stages[i]), ", expected ", Text(due[i]));
+  }
+  if (due.size() == got.stages.size()) return "";
+  return absl::StrCat("stages has ", got.stages.size(), " entries, expected ", due.size());
+}
+
 // That a row that cannot be sampled tells nothing but why.
 Difference CompareBad(const core::RowResult& got, const ReferenceResult& expected) {
   Difference d = CompareIds("drawn", got.drawn.token_ids, expected.drawn);
@@ -125,17 +180,39 @@ Difference CompareBad(const core::RowResult& got, const ReferenceResult& expecte
       d = "a bad row has columns";
     }
   }
-  if (got.model_entropy || got.sampled_entropy || got.kept_count || got.kept_mass) {
+  if (got.model_entropy || got.sampled_entropy || got.kept_count || got.kept_mass ||
+      got.mirostat_mu || !got.stages.empty()) {
     d = "a bad row has numbers";
   }
   return d;
 }
 
+// The parameters that are not at their defaults, and how long the lists are.
 std::string Name(const Row& row) {
+  const core::SamplingParams defaults;
   const auto& p = row.params;
-  return absl::StrCat("V = ", row.vocab_size(), ", temperature ", p.temperature, ", min_p ",
-                      p.min_p, ", top_k ", p.top_k, ", top_p ", p.top_p, ", seed ", row.state.seed,
-                      ", position ", row.state.position, ", draws ", row.state.draw_count);
+  std::string name = absl::StrCat("V = ", row.vocab_size());
+  const auto add = [&](const char* what, auto value, auto unset) {
+    if (value != unset) absl::StrAppend(&name, ", ", what, " ", value);
+  };
+#define ADD(field) add(#field, p.field, defaults.field)
+  ADD(temperature), ADD(min_p), ADD(top_k), ADD(top_p), ADD(typical_p);
+  ADD(epsilon_cutoff), ADD(eta_cutoff), ADD(top_n_sigma), ADD(xtc_probability);
+  ADD(xtc_threshold), ADD(dynamic_temperature_range), ADD(dynamic_temperature_exponent);
+  ADD(mirostat), ADD(mirostat_tau), ADD(mirostat_eta), ADD(min_tokens);
+  ADD(repetition_penalty), ADD(frequency_penalty), ADD(presence_penalty);
+  ADD(dry_multiplier), ADD(dry_base), ADD(dry_allowed_length), ADD(dry_range);
+  ADD(no_repeat_ngram_size);
+#undef ADD
+#define ADD(field) add(#field, p.field.size(), size_t{0})
+  ADD(logit_biases), ADD(allowed_token_ids), ADD(banned_token_ids), ADD(banned_sequences);
+  ADD(stop_token_ids), ADD(dry_sequence_breakers);
+#undef ADD
+  for (core::Stage stage : p.filter_order) absl::StrAppend(&name, ", ", core::NameOf(stage));
+  return absl::StrCat(name, "; seed ", row.state.seed, ", position ", row.state.position,
+                      ", draws ", row.state.draw_count, ", history ",
+                      row.state.prompt_token_ids.size(), "+", row.state.output_token_ids.size(),
+                      row.state.allowed_token_mask ? ", masked" : "");
 }
 
 }  // namespace
@@ -163,6 +240,10 @@ Agreement Compare(const Row& row, const core::RowResult& got) {
   }
   Difference d = CompareTables(row, got, expected);
   if (d.empty()) d = CompareNumbers(row, got, expected);
+  if (d.empty()) d = CompareMu(row, got, expected);
+  if (!d.empty()) return fail(d);
+  d = CompareStages(row, got, expected);
+  if (!d.empty() && expected.kept_margin < kTieMargin) return Agreement::kTie;
   return d.empty() ? Agreement::kFull : fail(d);
 }
 

@@ -14,8 +14,9 @@ enum class Agreement {
 };
 
 // Compares everything that the row asked for with what the reference gives: ids, ranks and
-// counts exactly, log-probs, entropies and masses within 1e-6 * max(1, |reference|) (masses
-// within 1e-6 of themselves). Fails the test at the first difference that is not a tie of
+// counts exactly, log-probs, entropies, masses and mirostat_mu within 1e-6 * max(1,
+// |reference|) (masses and temperatures within 1e-6 of themselves), and what each stage left.
+// Fails the test at the first difference that is not a tie of
 // the last bits of a double, naming the row. What follows a tie is not compared.
 Agreement Compare(const Row& row, const core::RowResult& result);
 

@@ -24,7 +24,7 @@ class Kernels : public testing::TestWithParam<InstructionSet> {
       GTEST_SKIP() << core::NameOf(GetParam()) << ": not on this machine";
     kernels_ = &core::KernelsFor(GetParam());
   }
-  double Weight(float logit, core::WeightScale scale) const {
+  double Weight(double logit, core::WeightScale scale) const {
     double weight = -1;
     kernels_->weigh(&logit, 1, scale, &weight);
     return weight;
@@ -85,7 +85,8 @@ TEST_P(Kernels, WeighWhatCannotBeSeenBesideOneAsNextToNothing) {
 }
 
 TEST_P(Kernels, WeighAnyNumberOfLogitsAndWriteNoMore) {
-  const std::vector<float> logits = BellLogits(40, 1);
+  const std::vector<float> floats = BellLogits(40, 1);
+  const std::vector<double> logits(floats.begin(), floats.end());
   for (int count = 0; count <= 40; ++count) {
     std::vector<double> weights(41, -1);
     kernels_->weigh(logits.data(), count, {20, 1.0}, weights.data());
@@ -96,8 +97,7 @@ TEST_P(Kernels, WeighAnyNumberOfLogitsAndWriteNoMore) {
 
 // The true sums of a block, and its maximum.
 core::Block Expected(const float* logits, int count, double temperature) {
-  core::Block block = {.max = -kInf};
-  for (int i = 0; i < count; ++i) block.max = std::max(block.max, logits[i]);
+  core::Block block = {.max = *std::max_element(logits, logits + count)};
   for (int i = 0; i < count; ++i) {
     block.model_sum += std::exp(double{logits[i]} - block.max);
     block.tempered_sum += std::exp((double{logits[i]} - block.max) / temperature);
@@ -191,14 +191,18 @@ struct Overlaid {
   std::vector<core::LogitSegment> segments;
   std::vector<uint32_t> allowed;
   std::vector<core::LogitEdit> edits;
+  std::vector<uint32_t> edit_begins;
+  core::Ceiling ceiling;
   std::vector<float> received;
-  std::vector<float> seen;
+  std::vector<double> seen;
   core::DataType type;
 
   core::LogitRow row() const {
     core::LogitRow row(segments, type, static_cast<int32_t>(received.size()));
-    row.Allow(allowed);
-    row.Edit(edits);
+    row.Allow(absl::MakeSpan(reinterpret_cast<const std::byte*>(allowed.data()),
+                             allowed.size() * sizeof(uint32_t)));
+    row.Edit({edits, edit_begins});
+    row.CutAbove(ceiling);
     return row;
   }
 };
@@ -209,7 +213,8 @@ Overlaid MakeOverlaid(uint64_t seed) {
   Overlaid o;
   o.type = kDataTypes[seed % 3];
   const Encoded encoded(BellLogits(size, seed), o.type);
-  o.received = o.seen = encoded.widened();
+  o.received = encoded.widened();
+  o.seen.assign(o.received.begin(), o.received.end());
   const size_t bytes = size * core::SizeOf(o.type);
   const std::byte* from = encoded.row().Contiguous(0, size);
   for (size_t begin = 0; begin < bytes;) {
@@ -222,17 +227,44 @@ Overlaid MakeOverlaid(uint64_t seed) {
     begin += length;
   }
   o.allowed.resize(s.Below(size / 32 + 2));
-  for (uint32_t& word : o.allowed) word = static_cast<uint32_t>(s.Next());
-  for (int32_t id = 0; id < size; id += 1 + static_cast<int32_t>(s.Below(100))) {
-    o.edits.push_back({id, s.Of({-kInf, 5.0f, 11.0f, -1.0f})});
+  const bool sparse_mask = s.Below(2) == 0;
+  for (uint32_t& word : o.allowed) word = sparse_mask ? static_cast<uint32_t>(s.Next()) : ~0u;
+  const auto allows = [&o](int32_t id) {
+    const size_t word = id / 32;
+    return word < o.allowed.size() && (o.allowed[word] >> id % 32 & 1);
+  };
+  const double eighth_bit = 5 * (1 + 0x1p-31);  // of no float
+  for (int32_t id = 0; id < size; id += 1 + static_cast<int32_t>(s.Below(seed % 3 ? 100 : 3))) {
+    if (!allows(id)) continue;
+    const double infinity = kInf;
+    o.edits.push_back({id, s.Of({-infinity, 5.0, 11.0, -1.0, eighth_bit, 7 / 3.0})});
+    o.edits.back().logit = core::LogitOf(core::KeyOf(o.edits.back().logit, 0));
     o.seen[id] = o.edits.back().logit;
   }
+  for (int32_t block = 0; block <= core::BlockCount(size); ++block) {
+    const auto first = std::partition_point(
+        o.edits.begin(), o.edits.end(),
+        [block](const core::LogitEdit& e) { return e.token_id < block * core::kBlockSize; });
+    o.edit_begins.push_back(static_cast<uint32_t>(first - o.edits.begin()));
+  }
+  if (s.Below(3) == 0) {
+    o.ceiling = {.logit = s.Of({5.0, eighth_bit, o.seen[s.Below(size)]}),
+                 .first_token = static_cast<int32_t>(s.Below(size)),
+                 .last_token = s.Of({core::kLastToken, size / 2})};
+  }
   for (int32_t id = 0; id < size; ++id) {
-    const size_t word = id / 32;
-    const bool allowed = word < o.allowed.size() && (o.allowed[word] >> id % 32 & 1);
-    if (!allowed) o.seen[id] = -kInf;
+    if (!allows(id) || !o.ceiling.Keeps(o.seen[id], id)) o.seen[id] = -kInf;
   }
   return o;
+}
+
+// What a scan at temperature .7 must find in logits that are written out.
+core::Block ExpectedOf(const double* logits, size_t count) {
+  core::Block block = {.max = *std::max_element(logits, logits + count)};
+  for (size_t i = 0; i < count; ++i) {
+    if (logits[i] > -kInf) block.tempered_sum += std::exp((logits[i] - block.max) / .7);
+  }
+  return block;
 }
 
 TEST_P(Kernels, SeeRowsInPiecesUnderMasksAndEditsAsIfTheyHadBeenWrittenOut) {
@@ -240,16 +272,29 @@ TEST_P(Kernels, SeeRowsInPiecesUnderMasksAndEditsAsIfTheyHadBeenWrittenOut) {
     const Overlaid overlaid = MakeOverlaid(seed);
     const auto size = static_cast<int32_t>(overlaid.received.size());
     const core::LogitRow row = overlaid.row();
-    const core::LogitRow seen(overlaid.seen.data(), core::DataType::kFloat32, size);
     const core::LogitRow received(overlaid.received.data(), core::DataType::kFloat32, size);
-    const auto blocks = Scan(row, {.7, true, true});
-    const auto seen_blocks = Scan(seen, {.7, true, true});
     const auto received_blocks = Scan(received, {.7, true, true});
-    for (size_t b = 0; b < blocks.size(); ++b) {
-      ASSERT_EQ(blocks[b].max, seen_blocks[b].max) << seed;
-      ASSERT_EQ(blocks[b].tempered_sum, seen_blocks[b].tempered_sum) << seed;
-      ASSERT_EQ(blocks[b].received_max, received_blocks[b].received_max) << seed;
-      ASSERT_EQ(blocks[b].model_sum, received_blocks[b].model_sum) << seed;
+    for (const core::ScanOptions& options :
+         {core::ScanOptions{.7, true, true}, core::ScanOptions{.7, false, true},
+          core::ScanOptions{1.0, true, false}}) {
+      const auto blocks = Scan(row, options);
+      for (size_t b = 0; b < blocks.size(); ++b) {
+        const size_t first = b * core::kBlockSize;
+        const core::Block seen = ExpectedOf(overlaid.seen.data() + first,
+                                            std::min<size_t>(core::kBlockSize, size - first));
+        ASSERT_EQ(blocks[b].max, seen.max) << seed;
+        ASSERT_EQ(blocks[b].received_max, received_blocks[b].received_max) << seed;
+        if (options.tempered_sums) {
+          ASSERT_NEAR(blocks[b].tempered_sum, seen.tempered_sum,
+                      core::kScanError * seen.tempered_sum)
+              << seed;
+        }
+        if (options.model_sums) {
+          ASSERT_NEAR(blocks[b].model_sum, received_blocks[b].model_sum,
+                      2 * core::kScanError * received_blocks[b].model_sum)
+              << seed;
+        }
+      }
     }
     for (int32_t id = 0; id < size; ++id) {
       ASSERT_EQ(row.At(id), overlaid.seen[id]) << seed << " " << id;
@@ -259,8 +304,9 @@ TEST_P(Kernels, SeeRowsInPiecesUnderMasksAndEditsAsIfTheyHadBeenWrittenOut) {
 }
 
 // Cuts at, above and below tokens of a row with many ties.
-std::vector<core::RankKey> Cuts(const std::vector<float>& logits) {
-  std::vector<core::RankKey> cuts = {core::kLastFinite, core::LastKeyAt(0.0f)};
+std::vector<core::RankKey> Cuts(const std::vector<double>& logits) {
+  std::vector<core::RankKey> cuts = {core::kLastFinite, core::LastKeyAt(0.0),
+                                     core::LastKeyAt(5 * (1 + 0x1p-31)), core::LastKeyAt(5.0)};
   for (size_t id = 0; id < logits.size(); id += 1 + logits.size() / 7) {
     if (logits[id] == -kInf) continue;
     cuts.push_back(core::KeyOf(logits[id], static_cast<int32_t>(id)));
@@ -274,19 +320,24 @@ TEST_P(Kernels, CountTallyAndGatherExactlyTheTokensOfACut) {
     const Overlaid overlaid = MakeOverlaid(seed);
     const core::LogitRow row = overlaid.row();
     std::vector<core::Block> blocks = Scan(row, {});
-    float max = -kInf;
+    double max = -kInf;
     for (const core::Block& block : blocks) max = std::max(max, block.max);
     if (max == -kInf) continue;
+    std::vector<core::Block> refreshed = Scan(core::LogitRow(row), {});
+    kernels_->maxima(row, max, absl::MakeSpan(refreshed));
+    for (size_t b = 0; b < blocks.size(); ++b) ASSERT_EQ(refreshed[b].max, blocks[b].max);
     const core::WeightScale scale = {max, .7};
     for (core::RankKey cut : Cuts(overlaid.seen)) {
       std::vector<core::RankKey> expected;
-      double mass = 0, logs = 0, lower = 0, upper = 0;
+      double mass = 0, logs = 0, lower = 0, upper = 0, sum = 0, squares = 0;
       constexpr float kLow = 4.5f, kHigh = 8.0f;
       for (size_t id = 0; id < overlaid.seen.size(); ++id) {
         const core::RankKey key = core::KeyOf(overlaid.seen[id], static_cast<int32_t>(id));
         if (key < cut) continue;
         expected.push_back(key);
-        const double x = (double{overlaid.seen[id]} - max) / .7;
+        sum += overlaid.seen[id] - 3;
+        squares += (overlaid.seen[id] - 3) * (overlaid.seen[id] - 3);
+        const double x = (overlaid.seen[id] - max) / .7;
         mass += std::exp(x);
         logs += std::exp(x) * x;
         if (overlaid.seen[id] >= kLow) lower += std::exp(x);
@@ -296,6 +347,10 @@ TEST_P(Kernels, CountTallyAndGatherExactlyTheTokensOfACut) {
       ASSERT_EQ(kernels_->count(row, cut, span), static_cast<int32_t>(expected.size()));
       ASSERT_NEAR(kernels_->tally(row, scale, cut, span), mass, 1e-12 * mass);
       ASSERT_NEAR(kernels_->weighted_logs(row, scale, cut, span), logs, 1e-12 * mass);
+      const core::Moments moments = kernels_->moments(row, 3.0, cut, span);
+      ASSERT_EQ(moments.count, static_cast<int32_t>(expected.size()));
+      ASSERT_NEAR(moments.sum, sum, 1e-9);
+      ASSERT_NEAR(moments.squares, squares, 1e-9);
       const core::Zones zones = kernels_->tally_zones(row, scale, cut, kLow, kHigh, span);
       ASSERT_NEAR(zones.all, mass, 1e-12 * mass);
       ASSERT_NEAR(zones.lower, lower, 1e-12 * mass);
@@ -305,6 +360,9 @@ TEST_P(Kernels, CountTallyAndGatherExactlyTheTokensOfACut) {
       ASSERT_EQ(kernels_->gather(row, cut, max, span, keys.data(), capacity).count, capacity);
       ASSERT_EQ(keys.back(), 12345u);
       keys.pop_back();
+      const std::vector<core::RankKey> gathered = keys;
+      std::sort(keys.begin(), keys.end());
+      std::sort(expected.begin(), expected.end());
       ASSERT_EQ(keys, expected);
       // Between two bounds, and above them.
       const core::Gathered some = kernels_->gather(row, cut, kHigh, span, nullptr, 0);
@@ -315,7 +373,7 @@ TEST_P(Kernels, CountTallyAndGatherExactlyTheTokensOfACut) {
       if (capacity < 2) continue;
       keys.assign(3, 12345);
       ASSERT_EQ(kernels_->gather(row, cut, max, span, keys.data(), 2).count, capacity);
-      ASSERT_EQ(keys, (std::vector<core::RankKey>{expected[0], expected[1], 12345}));
+      ASSERT_EQ(keys, (std::vector<core::RankKey>{gathered[0], gathered[1], 12345}));
     }
   }
 }

@@ -35,9 +35,9 @@ void ExpectAllWidenedBy(DataType type, float (*widen)(uint16_t)) {
   const std::vector<uint16_t> patterns = AllPatterns();
   const LogitRow row(patterns.data(), type, kPatterns);
   std::vector<float> loaded(kPatterns);
-  row.Load(0, kPatterns, loaded.data());
+  row.LoadReceived(0, kPatterns, loaded.data());
   for (int32_t i = 0; i < kPatterns; ++i) {
-    ExpectSame(row.At(i), widen(patterns[i]), i);
+    ExpectSame(row.ReceivedAt(i), widen(patterns[i]), i);
     ExpectSame(loaded[i], widen(patterns[i]), i);
   }
 }
@@ -82,7 +82,7 @@ TEST(Logits, AreLoadedFromAnyRangeAtAnyAddress) {
           if (first + count > 100) continue;
           // A guard behind the range shows that nothing more is written.
           std::vector<float> loaded(count + 1, -12345.0f);
-          encoded.row().Load(first, count, loaded.data());
+          encoded.row().LoadReceived(first, count, loaded.data());
           for (int32_t i = 0; i < count; ++i) {
             ASSERT_EQ(loaded[i], encoded.widened()[first + i]);
             ASSERT_EQ(encoded.row().At(first + i), encoded.widened()[first + i]);

@@ -37,9 +37,9 @@ constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
 constexpr double kTiny = std::numeric_limits<double>::denorm_min();
 constexpr double kHuge = std::numeric_limits<double>::max();
 
-std::vector<Violation> Check(const SamplingParams& params) {
+std::vector<Violation> Check(const SamplingParams& params, int32_t vocab_size = 8) {
   std::vector<Violation> violations;
-  Validate(params, "params[3]", violations);
+  Validate(params, vocab_size, "params[3]", violations);
   return violations;
 }
 
@@ -49,16 +49,23 @@ std::vector<Violation> Check(const OutputOptions& outputs, int32_t vocab_size) {
   return violations;
 }
 
-std::vector<Violation> Check(uint32_t draw_count) {
+std::vector<Violation> Check(const RowState& state, const SamplingParams& params = {},
+                             int32_t vocab_size = 8) {
   std::vector<Violation> violations;
-  Validate(RowState{.draw_count = draw_count}, "rows[7]", violations);
+  Validate(state, params, vocab_size, "rows[7]", violations);
   return violations;
+}
+
+std::vector<Violation> Check(uint32_t draw_count) {
+  RowState state;
+  state.draw_count = draw_count;
+  return Check(state);
 }
 
 TEST(Validate, AcceptsTheDefaults) {
   EXPECT_THAT(Check(SamplingParams{}), IsEmpty());
   EXPECT_THAT(Check(OutputOptions{}, 1), IsEmpty());
-  EXPECT_THAT(Check(RowState{}.draw_count), IsEmpty());
+  EXPECT_THAT(Check(RowState{}), IsEmpty());
 }
 
 TEST(Validate, AcceptsEveryTemperatureFromZeroUp) {
@@ -154,8 +161,8 @@ TEST(Validate, ListsEveryViolationOfARow) {
 
 TEST(Validate, AppendsToWhatWasFoundBefore) {
   std::vector<Violation> violations = {{"first", "stays"}};
-  Validate(SamplingParams{.top_p = 2}, "params[0]", violations);
-  Validate(SamplingParams{.top_p = 3}, "params[1]", violations);
+  Validate(SamplingParams{.top_p = 2}, 8, "params[0]", violations);
+  Validate(SamplingParams{.top_p = 3}, 8, "params[1]", violations);
   EXPECT_THAT(violations, ElementsAre(Violation{"first", "stays"},
                                       Violation{"params[0].top_p", "2 is outside (0, 1]"},
                                       Violation{"params[1].top_p", "3 is outside (0, 1]"}));
@@ -197,10 +204,21 @@ TEST(Validate, NamesEveryTokenIdOutsideTheVocabulary) {
                   Violation{"outputs[0].named_token_ids[5]", "2147483647 is outside [0, 8)"}));
 }
 
-TEST(StageNames, AreTheFieldsInTheOrderInWhichTheyRun) {
-  EXPECT_THAT(core::StageNames(),
-              ElementsAre(testing::StrEq("temperature"), testing::StrEq("min_p"),
-                          testing::StrEq("top_k"), testing::StrEq("top_p")));
+TEST(StageNames, AreTheNamesThatTheContractLists) {
+  const std::vector<std::string> names(core::StageNames().begin(), core::StageNames().end());
+  EXPECT_THAT(names,
+              ElementsAre("top_n_sigma", "temperature", "min_p", "top_k", "typical_p", "top_p",
+                          "epsilon_cutoff", "eta_cutoff", "xtc", "mirostat", "top_k_top_p"));
+}
+
+TEST(StageNames, AllButTheLastAreTheDefaultOrder) {
+  ASSERT_EQ(core::DefaultOrder().size(), core::StageNames().size() - 1);
+  for (size_t i = 0; i < core::DefaultOrder().size(); ++i) {
+    EXPECT_STREQ(core::NameOf(core::DefaultOrder()[i]), core::StageNames()[i]);
+    EXPECT_EQ(core::FindStage(core::StageNames()[i]), core::DefaultOrder()[i]);
+  }
+  EXPECT_EQ(core::FindStage("top_k_top_p"), core::Stage::kTopKTopP);
+  EXPECT_EQ(core::FindStage("top-k"), std::nullopt);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 #include "gtest/gtest.h"
 
@@ -37,6 +38,14 @@ void AppendTable(std::string& text, const char* name, const core::TokenTable& ta
   AppendBits(text, table.sampled_logprobs);
   text += " | ranks";
   AppendIds(text, table.ranks);
+}
+
+void AppendStage(std::string& text, const core::StageReport& stage) {
+  text += std::string("; ") + stage.name;
+  Append(text, " %" PRIu32 " %016" PRIx64, stage.token_count,
+         std::bit_cast<uint64_t>(stage.temperature));
+  const float numbers[] = {stage.mass, stage.entropy};
+  AppendBits(text, numbers);
 }
 
 }  // namespace
@@ -84,6 +93,36 @@ Encoded::Encoded(std::span<const float> logits, core::DataType type, size_t offs
   }
 }
 
+std::vector<std::byte> MaskOf(std::span<const int32_t> allowed, size_t word_count) {
+  std::vector<std::byte> mask(word_count * 4);
+  for (int32_t t : allowed) mask[t / 8] |= std::byte{1} << t % 8;
+  return mask;
+}
+
+void Row::Keep(RowLists owned) {
+  struct Kept {
+    RowLists lists;
+    std::vector<core::TokenSequence> banned_sequences, breakers;
+  };
+  auto kept = std::make_shared<Kept>();
+  kept->lists = std::move(owned);
+  const RowLists& l = kept->lists;
+  kept->banned_sequences.assign(l.banned_sequences.begin(), l.banned_sequences.end());
+  kept->breakers.assign(l.breakers.begin(), l.breakers.end());
+  params.filter_order = l.filter_order;
+  params.logit_bias_token_ids = l.bias_token_ids;
+  params.logit_biases = l.biases;
+  params.allowed_token_ids = l.allowed;
+  params.banned_token_ids = l.banned;
+  params.banned_sequences = kept->banned_sequences;
+  params.stop_token_ids = l.stop;
+  params.dry_sequence_breakers = kept->breakers;
+  state.prompt_token_ids = l.prompt;
+  state.output_token_ids = l.output;
+  state.allowed_token_mask = l.mask;
+  lists = std::move(kept);
+}
+
 core::OutputOptions AskAll(size_t vocab_size) {
   core::OutputOptions outputs;
   outputs.ranks = outputs.entropy = outputs.kept_stats = true;
@@ -121,6 +160,10 @@ std::string Print(const core::RowResult& result) {
   text += "; kept";
   if (result.kept_count) Append(text, " %" PRIu32, *result.kept_count);
   if (result.kept_mass) AppendBits(text, {&*result.kept_mass, 1});
+  if (result.mirostat_mu) {
+    Append(text, "; mu %016" PRIx64, std::bit_cast<uint64_t>(*result.mirostat_mu));
+  }
+  for (const core::StageReport& stage : result.stages) AppendStage(text, stage);
   return text;
 }
 

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -60,13 +62,37 @@ class Encoded {
   std::vector<float> widened_;
 };
 
-// A row and all that is asked of it.
+// The lists that a row's parameters and state point to.
+struct RowLists {
+  using Sequences = std::vector<std::vector<int32_t>>;
+
+  std::vector<core::Stage> filter_order = {};
+  std::vector<int32_t> bias_token_ids = {};
+  std::vector<double> biases = {};
+  std::vector<int32_t> allowed = {};
+  std::vector<int32_t> banned = {};
+  Sequences banned_sequences = {};
+  std::vector<int32_t> stop = {};
+  Sequences breakers = {};
+  std::vector<int32_t> prompt = {};
+  std::vector<int32_t> output = {};
+  std::optional<std::vector<std::byte>> mask = {};
+};
+
+// A mask of `word_count` words that allows these tokens.
+std::vector<std::byte> MaskOf(std::span<const int32_t> allowed, size_t word_count);
+
+// A row and all that is asked of it. It may be copied and moved: copies share their lists.
 struct Row {
   Encoded logits;
   core::SamplingParams params = {};
   core::OutputOptions outputs = {};  // its named_token_ids are taken from `named`
   std::vector<int32_t> named = {};
   core::RowState state = {};
+  std::shared_ptr<const void> lists = {};  // what the spans above point to, by Keep
+
+  // Points the spans of `params` and `state` to these lists.
+  void Keep(RowLists lists);
 
   int32_t vocab_size() const { return static_cast<int32_t>(logits.widened().size()); }
 };

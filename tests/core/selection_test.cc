@@ -117,7 +117,7 @@ void ExpectNuclei(const Selected& row, core::ScannedRow& scanned, double tempera
   for (double p : {1e-9, .01, .3, .5, .9, .99, .9999, 1 - 1e-9}) {
     SCOPED_TRACE(p);
     const core::Nucleus nucleus =
-        core::FindNucleus(scanned, core::kLastFinite, temperature, p, scratch);
+        core::FindNucleus(scanned, core::kLastFinite, temperature, p, 0, scratch);
     // How many tokens are kept, and whether that is right: but for rounding at the edge.
     const auto end = std::partition_point(row.keys().begin(), row.keys().end(),
                                           [&](RankKey key) { return key >= nucleus.cut; });

@@ -155,7 +155,7 @@ TEST(ServerProcess, BadFlagsEndItWithAMessageThatNamesThem) {
   expect({"--workers=-1"}, "--workers: -1 is outside [0, 4096]");
   expect({"--instruction_set=sse9"},
          "--instruction_set: 'sse9' is no instruction set of this machine");
-  expect({"--max_vocab_size=0"}, "--max_vocab_size: 0 is outside [1, 2147483647]");
+  expect({"--max_vocab_size=0"}, "--max_vocab_size: 0 is outside [1, 16777216]");
   expect({"--unix_socket_mode=0999"}, "--unix_socket_mode: 0999 is not an octal number");
   expect({"--log_level=loud"}, "log_level: loud is not one of");
   expect({"--drain_timeout=-1s"}, "--drain_timeout is outside");

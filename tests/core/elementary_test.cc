@@ -1,4 +1,4 @@
-#include "core/log.h"
+#include "core/elementary.h"
 
 #include <cmath>
 #include <limits>

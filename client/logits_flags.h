@@ -1,0 +1,27 @@
+// The flags that say which logits to send, and how.
+#ifndef BOLTZMANN_CLIENT_LOGITS_FLAGS_H_
+#define BOLTZMANN_CLIENT_LOGITS_FLAGS_H_
+
+#include <istream>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "boltzmann/v1/sampler.pb.h"
+
+namespace boltzmann::client {
+
+// --logits, --send_as.
+std::vector<std::string_view> LogitsFlags();
+
+// --sparse_count.
+std::vector<std::string_view> SparseFlags();
+
+// Reads the file that --logits names and makes a request's logits of it, as the other flags say.
+// Misuse, before anything is read, if --logits is missing or a value is not allowed; else as
+// ReadLogits() says.
+absl::StatusOr<v1::Logits> LogitsFromFlags(std::istream& standard_input);
+
+}  // namespace boltzmann::client
+
+#endif  // BOLTZMANN_CLIENT_LOGITS_FLAGS_H_

@@ -1,0 +1,92 @@
+#include "server/decode.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "absl/strings/str_cat.h"
+
+namespace boltzmann::server {
+namespace {
+
+// The tokens of one list that are named as violations; more are counted. A caller must not
+// take memory by tokens that are wrong.
+constexpr size_t kNamedViolations = 8;
+
+// The first token that is there twice.
+std::optional<int32_t> FindRepeat(absl::Span<const int32_t> ids, Decoding& decoding) {
+  const auto no_ascent = std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>());
+  if (no_ascent == ids.end()) return std::nullopt;
+  decoding.marks.resize(decoding.shape.vocab_size);
+  std::optional<int32_t> repeat;
+  for (size_t i = 0; i < ids.size() && !repeat; ++i) {
+    if (decoding.marks[ids[i]]) repeat = ids[i];
+    decoding.marks[ids[i]] = true;
+  }
+  for (int32_t id : ids) decoding.marks[id] = false;
+  return repeat;
+}
+
+}  // namespace
+
+std::string Indexed(const std::string& field, size_t index) {
+  return absl::StrCat(field, "[", index, "]");
+}
+
+std::string Outside(uint64_t value, uint64_t low, uint64_t high) {
+  return absl::StrCat(value, " is outside [", low, ", ", high, "]");
+}
+
+void RefuseUnknownFields(const google::protobuf::Message& message, const std::string& path,
+                         Decoding& decoding) {
+  const auto& unknown = message.GetReflection()->GetUnknownFields(message);
+  if (unknown.empty()) return;
+  decoding.Refuse(path, absl::StrCat("field number ", unknown.field(0).number(),
+                                     " is not known to this server (version " BOLTZMANN_VERSION
+                                     "): leave it out, or call a newer server"));
+}
+
+void RefuseUnknownFields(const google::protobuf::Message& message, const std::string& field,
+                         size_t index, Decoding& decoding) {
+  if (message.GetReflection()->GetUnknownFields(message).empty()) return;
+  RefuseUnknownFields(message, Indexed(field, index), decoding);
+}
+
+void CheckEntries(const std::string& field, uint64_t entries, Entries allowed, uint64_t count,
+                  const char* noun, Decoding& decoding) {
+  if (entries == count) return;
+  if (entries == 0 && allowed != Entries::kEach) return;
+  if (entries == 1 && allowed == Entries::kNoneOneOrEach) return;
+  const char* choices = allowed == Entries::kEach         ? ""
+                        : allowed == Entries::kNoneOrEach ? "none, or "
+                                                          : "none, one for all, or ";
+  decoding.Refuse(field, absl::StrCat(entries, " entries for ", count, " ", noun, "s: send ",
+                                      choices, "one a ", noun));
+}
+
+bool HasVocabSize(const Decoding& decoding) {
+  return static_cast<uint32_t>(decoding.shape.vocab_size) <= decoding.limits.max_vocab_size;
+}
+
+bool CheckTokens(absl::Span<const int32_t> ids, const std::string& field, Decoding& decoding) {
+  const int32_t vocab_size = decoding.shape.vocab_size;
+  size_t outside = 0;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (0 <= ids[i] && ids[i] < vocab_size) continue;
+    if (++outside > kNamedViolations) continue;
+    decoding.Refuse(Indexed(field, i), absl::StrCat(ids[i], " is outside [0, ", vocab_size, ")"));
+  }
+  if (outside > kNamedViolations) {
+    decoding.Refuse(field, absl::StrCat(outside - kNamedViolations, " more ids are outside [0, ",
+                                        vocab_size, ")"));
+  }
+  return outside == 0;
+}
+
+void CheckDistinct(absl::Span<const int32_t> ids, const std::string& field, Decoding& decoding) {
+  if (!HasVocabSize(decoding)) return;
+  if (const auto repeat = FindRepeat(ids, decoding)) {
+    decoding.Refuse(field, absl::StrCat("token ", *repeat, " is there twice: send it once"));
+  }
+}
+
+}  // namespace boltzmann::server
