@@ -225,16 +225,25 @@ HWY_INLINE void CapBlock(const Ceiling& ceiling, int block, float* HWY_RESTRICT 
   }
 }
 
+// Whether a ceiling may hide any of a block's logits.
+HWY_INLINE bool IsCapped(const Ceiling& ceiling, const float* logits) {
+  const D32 d;
+  V32 most = hn::Set(d, -kInfinity);
+  for (int i = 0; i < kBlockSize; i += kWidth32) most = hn::Max(most, hn::LoadU(d, logits + i));
+  return !hn::AllFalse(d, hn::Ge(most, hn::Set(d, FloatDown(ceiling.logit))));
+}
+
 HWY_NOINLINE SeenLogits ApplyOverlay(const LogitRow& row, int block, const float* received,
                                      float* HWY_RESTRICT buffer) {
   const auto edits = row.EditsOf(block);
   const bool masked = IsMasked(row, block);
-  const bool hidden = masked || row.HasCeiling();
+  const bool capped = row.HasCeiling() && IsCapped(row.ceiling(), received);
+  const bool hidden = masked || capped;
   if (edits.empty() && !hidden) return {received, Overlay::kNone};
   if (received != buffer) std::memcpy(buffer, received, kBlockSize * sizeof(float));
   for (const LogitEdit& edit : edits) buffer[edit.token_id - block * kBlockSize] = -kInfinity;
   if (masked) MaskBlock(row, block, buffer);
-  if (row.HasCeiling()) CapBlock(row.ceiling(), block, buffer);
+  if (capped) CapBlock(row.ceiling(), block, buffer);
   return {buffer, hidden ? Overlay::kHidden : Overlay::kEdits};
 }
 

@@ -244,6 +244,43 @@ int32_t ApplyMask(const SamplingParams& params, const RowState& state, int32_t v
   return 0;
 }
 
+// Lists the touched tokens that the row has, and says what happens to the others.
+void ListTouched(absl::Span<const int32_t> token_ids, const EditBuilder& builder,
+                 EditScratch& scratch, AbsentEdits& absent) {
+  scratch.touched_tokens.clear();
+  const int32_t* candidate = token_ids.begin();
+  builder.ForEachTouched([&](int32_t token, const Touch& touch) {
+    int32_t index = token;
+    if (!token_ids.empty()) {
+      while (candidate != token_ids.end() && *candidate < token) ++candidate;
+      if (candidate == token_ids.end() || *candidate != token) {
+        absent.touched = true;
+        absent.raised |= builder.MayRaise(token, touch);
+        return;
+      }
+      index = static_cast<int32_t>(candidate - token_ids.begin());
+    }
+    scratch.touched_tokens.push_back({index, token, &touch});
+  });
+}
+
+// Makes edits of the listed tokens. What they were received as lies all over the row, so it is
+// asked for some time before it is read.
+void MakeEdits(const EditBuilder& builder, EditScratch& scratch, const LogitRow& row) {
+  constexpr size_t kAhead = 24;
+  const std::vector<TouchedToken>& tokens = scratch.touched_tokens;
+  scratch.edits.clear();
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (i + kAhead < tokens.size()) __builtin_prefetch(row.Contiguous(tokens[i + kAhead].index, 1));
+    const auto& [index, token, touch] = tokens[i];
+    if (!row.IsAllowed(index)) continue;
+    const float received = row.ReceivedAt(index);
+    if (!std::isfinite(received)) continue;  // -infinity stays, any other is an error
+    const double logit = builder.EditedLogit(token, *touch, received);
+    if (logit != received) scratch.edits.push_back({index, received, logit});
+  }
+}
+
 void IndexBlocks(const LogitRow& row, EditScratch& scratch) {
   scratch.block_begins.clear();
   uint32_t next = 0;
@@ -264,25 +301,8 @@ AbsentEdits ApplyEdits(const SamplingParams& params, const RowState& state, int3
   EditBuilder builder(params, state, vocab_size, scratch);
   if (!builder.ChangesLogits()) return absent;
   builder.CollectTouches();
-  scratch.edits.clear();
-  const int32_t* candidate = token_ids.begin();
-  builder.ForEachTouched([&](int32_t token, const Touch& touch) {
-    int32_t index = token;
-    if (!token_ids.empty()) {
-      while (candidate != token_ids.end() && *candidate < token) ++candidate;
-      if (candidate == token_ids.end() || *candidate != token) {
-        absent.touched = true;
-        absent.raised |= builder.MayRaise(token, touch);
-        return;
-      }
-      index = static_cast<int32_t>(candidate - token_ids.begin());
-    }
-    if (!row.IsAllowed(index)) return;
-    const float received = row.ReceivedAt(index);
-    if (!std::isfinite(received)) return;  // -infinity stays, any other is an error
-    const double logit = builder.EditedLogit(token, touch, received);
-    if (logit != received) scratch.edits.push_back({index, logit});
-  });
+  ListTouched(token_ids, builder, scratch, absent);
+  MakeEdits(builder, scratch, row);
   IndexBlocks(row, scratch);
   if (!scratch.edits.empty()) row.Edit({scratch.edits, scratch.block_begins});
   return absent;

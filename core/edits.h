@@ -35,14 +35,22 @@ struct Touch {
   bool banned = false;
 };
 
-// Memory that is reused from row to row: some bits a token of the vocabulary, 24 bytes and
-// 16 for each token that is touched, and what the history takes.
+// A touched token that a row has.
+struct TouchedToken {
+  int32_t index;  // among the row's logits
+  int32_t token;
+  const Touch* touch;
+};
+
+// Memory that is reused from row to row: some bits a token of the vocabulary, 24 bytes
+// and 32 for each token that is touched, and what the history takes.
 struct EditScratch {
   TokenSet allowed;
   TokenSet seen;  // in the history
   TokenSet touched;
   std::vector<uint32_t> touched_before;  // each word of `touched`
   std::vector<Touch> touches;
+  std::vector<TouchedToken> touched_tokens;
   std::vector<LogitEdit> edits;
   std::vector<uint32_t> block_begins;
   std::vector<std::byte> candidate_mask;

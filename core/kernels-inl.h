@@ -161,34 +161,37 @@ Zones TallyZones(const LogitRow& row, const WeightScale& scale, RankKey cut_key,
   return zones;
 }
 
-double WeightedLogs(const LogitRow& row, const WeightScale& scale, RankKey cut_key,
-                    absl::Span<const Block> blocks) {
-  const D64 d;
+MassAndLogs TallyLogs(const LogitRow& row, const WeightScale& scale, RankKey cut_key,
+                      absl::Span<Block> blocks) {
   const Exp64 exp(scale.temperature);
   const V64 max = hn::Set(D64(), scale.max);
   const Cut cut(cut_key);
-  const V64 per_temperature = hn::Set(d, 1.0 / scale.temperature);
+  const V64 per_temperature = hn::Set(D64(), 1.0 / scale.temperature);
   HWY_ALIGN float buffer[kBlockSize];
   HWY_ALIGN float kept[kBlockSize];
-  double total = 0;
+  MassAndLogs total;
   for (size_t b = 0; b < blocks.size(); ++b) {
+    blocks[b].kept_mass = 0;
     if (!Reaches(blocks[b], cut_key)) continue;
     const float* logits = KeptBlock(row, static_cast<int>(b), cut_key, cut, buffer, kept);
-    Sum sum;
+    Sum mass, logs;
     for (int i = 0; i < kBlockSize; i += kChains64 * kWidth64) {
       V64 x[kChains64];
       LoadRelative(logits + i, max, x);
       V64 log[kChains64];
       for (int j = 0; j < kChains64; ++j) log[j] = hn::Mul(exp.Clamp(x[j]), per_temperature);
       exp(x);
+      mass.Add(x);
       for (int j = 0; j < kChains64; ++j) x[j] = hn::Mul(x[j], log[j]);
-      sum.Add(x);
+      logs.Add(x);
     }
-    double of_block = sum.Total();
+    MassAndLogs block = {mass.Total(), logs.Total()};
     WeighEdits(row, static_cast<int>(b), cut_key, scale, [&](double logit, double weight) {
-      of_block += weight * ((logit - scale.max) / scale.temperature);
+      block.mass += weight;
+      block.logs += weight * ((logit - scale.max) / scale.temperature);
     });
-    total += of_block;
+    total.mass += blocks[b].kept_mass = block.mass;
+    total.logs += block.logs;
   }
   return total;
 }

@@ -27,11 +27,10 @@ namespace boltzmann::core::HWY_NAMESPACE {
 
 const Kernels kKernels = {
     .scan = Scan,
-    .maxima = Maxima,
     .weigh = Weigh,
     .tally = Tally,
     .tally_zones = TallyZones,
-    .weighted_logs = WeightedLogs,
+    .tally_logs = TallyLogs,
     .moments = FindMoments,
     .count = Count,
     .gather = Gather,

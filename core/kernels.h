@@ -15,13 +15,17 @@
 
 namespace boltzmann::core {
 
-// What is known of one block.
+// What is known of one block. Sums are over its floats: those of edited tokens are added to them
+// elsewhere, in double.
 struct Block {
   double max = 0;           // as sampling sees it
   float received_max = 0;   // as received; NaN if any logit is NaN
-  double model_sum = 0;     // of exp(l - received_max) as received, if asked for
-  double tempered_sum = 0;  // of exp((l - max) / T), if asked for
+  float float_max = 0;      // as sampling sees it, without edited tokens
+  double model_sum = 0;     // of exp(l - model_max) as received, if asked for
+  double tempered_sum = 0;  // of exp((l - float_max) / T), if asked for
   double kept_mass = 0;     // of exp((l - row max) / T) over kept tokens: set by Tally
+  float model_max = 0;
+  bool model_whole = true;  // whether model_sum has the edited tokens too
 };
 
 // A sum that a scan finds is within this much of the true one, relatively. Single
@@ -54,6 +58,12 @@ struct Zones {
   double upper = 0;  // of {logit > high} within it
 };
 
+// The sum of weights w, and of w * ln(w).
+struct MassAndLogs {
+  double mass = 0;
+  double logs = 0;
+};
+
 // What tells how logits spread around an origin.
 struct Moments {
   int32_t count = 0;
@@ -72,9 +82,6 @@ struct Kernels {
   void (*scan)(const LogitRow& row, const ScanOptions& options, int first,
                absl::Span<Block> blocks);
 
-  // Finds the maxima, as sampling sees them, of the blocks whose maximum is at least `bound`.
-  void (*maxima)(const LogitRow& row, double bound, absl::Span<Block> blocks);
-
   // The weights of `count` logits, none above the maximum.
   void (*weigh)(const double* logits, int count, const WeightScale& scale, double* weights);
 
@@ -87,9 +94,9 @@ struct Kernels {
   Zones (*tally_zones)(const LogitRow& row, const WeightScale& scale, RankKey cut, double low,
                        double high, absl::Span<Block> blocks);
 
-  // The sum of w * ln(w) over the weights w of {key >= cut}.
-  double (*weighted_logs)(const LogitRow& row, const WeightScale& scale, RankKey cut,
-                          absl::Span<const Block> blocks);
+  // Does what tally does, to the same bits, and sums w * ln(w) over the weights too.
+  MassAndLogs (*tally_logs)(const LogitRow& row, const WeightScale& scale, RankKey cut,
+                            absl::Span<Block> blocks);
 
   // The moments of the logits of {key >= cut}.
   Moments (*moments)(const LogitRow& row, double origin, RankKey cut,

@@ -40,7 +40,8 @@ constexpr int BlockCount(int32_t vocab_size) { return (vocab_size + kBlockSize -
 // A new value for the logit of one token.
 struct LogitEdit {
   int32_t token_id;
-  double logit;  // -infinity, or as total_order.h says
+  float received;  // the old one; finite
+  double logit;    // -infinity, or as total_order.h says
 };
 
 // New values, and where each block's begin.
@@ -121,7 +122,8 @@ class LogitRow {
   }
   // Copies the bytes of the logits [first, first + count).
   void CopyBytes(int32_t first, int32_t count, std::byte* out) const;
-  // The edits of one block's tokens.
+  // All edits, and those of one block's tokens.
+  absl::Span<const LogitEdit> Edits() const { return edits_.edits; }
   absl::Span<const LogitEdit> EditsOf(int block) const {
     if (edits_.edits.empty()) return {};
     const uint32_t begin = edits_.block_begins[block];

@@ -135,90 +135,51 @@ HWY_INLINE bool SumExpTwice(const float* HWY_RESTRICT logits, float max, const E
 struct ReadLogits {
   const float* received;
   SeenLogits seen;
-  float seen_max;  // of seen.floats
 };
 
-// Sets the sums of a block that the overlay leaves alone. Returns whether a logit is, or may
-// be, a NaN.
+// Sets the sums of a block: of both distributions over one set of floats, whose maximum is
+// block.float_max. Returns whether a logit is, or may be, a NaN.
 HWY_INLINE bool ScanSums(const ScanOptions& options, const Exp32& model, const Exp32& tempered,
                          const float* logits, const Ahead& ahead, Block& block) {
-  if (!std::isfinite(block.received_max)) return true;
+  block.model_max = block.float_max;
+  if (!std::isfinite(block.float_max)) return true;
   if (!options.model_sums) {
-    return SumExp(logits, block.received_max, tempered, ahead, block.tempered_sum);
+    return SumExp(logits, block.float_max, tempered, ahead, block.tempered_sum);
   }
   if (options.tempered_sums && options.temperature != 1.0) {
-    return SumExpTwice(logits, block.received_max, model, tempered, ahead, block);
+    return SumExpTwice(logits, block.float_max, model, tempered, ahead, block);
   }
-  const bool nan = SumExp(logits, block.received_max, model, ahead, block.model_sum);
+  const bool nan = SumExp(logits, block.float_max, model, ahead, block.model_sum);
   if (options.tempered_sums) block.tempered_sum = block.model_sum;
   return nan;
 }
 
-// Adds to a sum over floats, relative to their maximum, that over others; the whole relative to
-// `scale.max`.
-HWY_NOINLINE double AddLogits(double sum, float max, absl::Span<const double> others,
-                              const WeightScale& scale) {
-  double logits[kBlockSize + 1];
-  double weights[kBlockSize + 1];
-  logits[0] = max;
-  std::copy(others.begin(), others.end(), logits + 1);
-  Weigh(logits, static_cast<int>(others.size()) + 1, scale, weights);
-  double total = sum * weights[0];
-  for (size_t i = 1; i <= others.size(); ++i) total += weights[i];
-  return total;
-}
-
-// Sets the sums of a block whose edited tokens are at hand. What is left of it serves both.
-HWY_NOINLINE bool ScanEditedSums(const ScanOptions& options, const Exp32& model,
-                                 const Exp32& tempered, const LogitRow& row, int index,
-                                 const ReadLogits& read, const Ahead& ahead, Block& block) {
-  const bool rest = std::isfinite(read.seen_max);
-  const bool once = options.temperature == 1.0 || !options.model_sums || !options.tempered_sums;
-  Block sums;
-  bool nan = !rest;
-  if (rest && once) {
-    const Exp32& exp = options.model_sums ? model : tempered;
-    nan = SumExp(read.seen.floats, read.seen_max, exp, ahead, sums.model_sum);
-    sums.tempered_sum = sums.model_sum;
-  } else if (rest) {
-    nan = SumExpTwice(read.seen.floats, read.seen_max, model, tempered, ahead, sums);
-  }
-  if (options.model_sums && std::isfinite(block.received_max)) {
-    double received[kBlockSize];
-    size_t count = 0;
-    for (const LogitEdit& edit : row.EditsOf(index)) {
-      const float logit = LogitAt(read.received, edit.token_id - index * kBlockSize);
-      if (logit > -kInfinity) received[count++] = logit;
-    }
-    block.model_sum =
-        AddLogits(sums.model_sum, read.seen_max, {received, count}, {block.received_max, 1.0});
-  }
-  if (options.tempered_sums && std::isfinite(block.max)) {
-    SeenEdits edits;
-    CollectEdits(row, index, kLastFinite, edits);
-    block.tempered_sum = AddLogits(sums.tempered_sum, read.seen_max,
-                                   {edits.logits, static_cast<size_t>(edits.count)},
-                                   {block.max, options.temperature});
-  }
-  return nan;
-}
-
-// Sets the sums of a block in which tokens are hidden.
+// The same where tokens are hidden: then the two are over different floats.
 HWY_NOINLINE bool ScanHiddenSums(const ScanOptions& options, const Exp32& model,
-                                 const Exp32& tempered, const LogitRow& row, int index,
-                                 const ReadLogits& read, const Ahead& ahead, Block& block) {
+                                 const Exp32& tempered, const ReadLogits& read, const Ahead& ahead,
+                                 Block& block) {
+  block.model_max = block.received_max;
   bool nan = true;
-  if (options.model_sums && std::isfinite(block.received_max)) {
-    nan = SumExp(read.received, block.received_max, model, ahead, block.model_sum);
-  } else {
+  if (!options.model_sums) {
     MaximumAndNan received;
     received.AddBlock(read.received);
     nan = received.MayHaveNan();
+  } else if (std::isfinite(block.received_max)) {
+    nan = SumExp(read.received, block.received_max, model, ahead, block.model_sum);
   }
-  if (!options.tempered_sums || !std::isfinite(block.max)) return nan;
-  const ScanOptions tempered_only = {.temperature = options.temperature, .tempered_sums = true};
-  ScanEditedSums(tempered_only, model, tempered, row, index, read, ahead, block);
+  if (options.tempered_sums && std::isfinite(block.float_max)) {
+    SumExp(read.seen.floats, block.float_max, tempered, ahead, block.tempered_sum);
+  }
   return nan;
+}
+
+// The largest logit of a block, its edited tokens included.
+HWY_NOINLINE double MaxWithEdits(const LogitRow& row, int block, float float_max) {
+  SeenEdits edits;
+  CollectEdits(row, block, kLastFinite, edits);
+  double max = float_max;
+  for (int i = 0; i < edits.count; ++i) max = std::max(max, edits.logits[i]);
+  return max;
 }
 
 // Reads a block and finds its maxima.
@@ -227,18 +188,16 @@ HWY_INLINE ReadLogits ReadMaxima(const LogitRow& row, int index, float* received
                                  float* seen_buffer, Max& max, Block& block) {
   block = Block();
   const float* received = ReadBlock(row, index, received_buffer, max);
-  const float received_max = block.received_max = max.Total();
-  block.max = received_max;
+  block.received_max = max.Total();
+  block.max = block.float_max = block.received_max;
   const SeenLogits seen = OverlayBlock(row, index, received, seen_buffer);
-  if (HWY_LIKELY(seen.overlay == Overlay::kNone)) return {received, seen, received_max};
+  if (HWY_LIKELY(seen.overlay == Overlay::kNone)) return {received, seen};
   Maximum seen_max;
   seen_max.AddBlock(seen.floats);
-  const float most = seen_max.Total();
-  SeenEdits edits;
-  CollectEdits(row, index, kLastFinite, edits);
-  block.max = most;
-  for (int i = 0; i < edits.count; ++i) block.max = std::max(block.max, edits.logits[i]);
-  return {received, seen, most};
+  block.max = block.float_max = seen_max.Total();
+  block.model_whole = seen.overlay == Overlay::kHidden;
+  if (!row.EditsOf(index).empty()) block.max = MaxWithEdits(row, index, block.float_max);
+  return {received, seen};
 }
 
 // A scan for maxima only.
@@ -275,28 +234,12 @@ void Scan(const LogitRow& row, const ScanOptions& options, int first, absl::Span
       Block& block = blocks[begin + i];
       const int index = first + begin + i;
       const Ahead ahead(row, index);
-      bool nan;
-      if (HWY_LIKELY(read[i].seen.overlay == Overlay::kNone)) {
-        nan = ScanSums(options, model, tempered, read[i].received, ahead, block);
-      } else if (read[i].seen.overlay == Overlay::kEdits) {
-        nan = ScanEditedSums(options, model, tempered, row, index, read[i], ahead, block);
-      } else {
-        nan = ScanHiddenSums(options, model, tempered, row, index, read[i], ahead, block);
-      }
+      const bool hidden = read[i].seen.overlay == Overlay::kHidden;
+      const bool nan = HWY_UNLIKELY(hidden)
+                           ? ScanHiddenSums(options, model, tempered, read[i], ahead, block)
+                           : ScanSums(options, model, tempered, read[i].seen.floats, ahead, block);
       if (nan) block.received_max = NanOrMax(read[i].received, block.received_max);
     }
-  }
-}
-
-void Maxima(const LogitRow& row, double bound, absl::Span<Block> blocks) {
-  HWY_ALIGN float received_buffer[kBlockSize];
-  HWY_ALIGN float seen_buffer[kBlockSize];
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    if (blocks[i].max < bound) continue;
-    Maximum max;
-    Block block;
-    ReadMaxima(row, static_cast<int>(i), received_buffer, seen_buffer, max, block);
-    blocks[i].max = block.max;
   }
 }
 

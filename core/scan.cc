@@ -46,10 +46,12 @@ void Judge(ScannedRow& row) {
   }
 }
 
+// Weights are computed this many at a time.
+constexpr size_t kBatch = 64;
+
 // The sum of visit(block, weight of its maximum) over the blocks, in order.
 template <typename Maximum, typename Visit>
 double SumWeighed(const ScannedRow& row, const WeightScale& scale, Maximum maximum, Visit visit) {
-  constexpr size_t kBatch = 64;
   double maxima[kBatch];
   double weights[kBatch];
   double sum = 0;
@@ -62,23 +64,62 @@ double SumWeighed(const ScannedRow& row, const WeightScale& scale, Maximum maxim
   return sum;
 }
 
-// Puts the blocks' sums, each relative to its own maximum, on the row's, and adds them up.
+// The sum of visit(edit, weight) over the edited tokens, in order; `logit` says of what.
+template <typename Logit, typename Visit>
+double SumEdits(const ScannedRow& row, const WeightScale& scale, Logit logit, Visit visit) {
+  const absl::Span<const LogitEdit> edits = row.logits.Edits();
+  double logits[kBatch];
+  double weights[kBatch];
+  double sum = 0;
+  for (size_t first = 0; first < edits.size(); first += kBatch) {
+    const size_t count = std::min(kBatch, edits.size() - first);
+    for (size_t i = 0; i < count; ++i) logits[i] = edits[first + i].*logit;
+    row.kernels.weigh(logits, static_cast<int>(count), scale, weights);
+    for (size_t i = 0; i < count; ++i) sum += visit(edits[first + i], weights[i]);
+  }
+  return sum;
+}
+
+Block& BlockOf(ScannedRow& row, const LogitEdit& edit) {
+  return row.blocks[edit.token_id / kBlockSize];
+}
+
+void AddUpTempered(ScannedRow& row) {
+  const WeightScale scale = row.Scale(row.options.temperature);
+  row.tempered_total = SumWeighed(row, scale, &Block::float_max, [](Block& b, double weight) {
+    return b.kept_mass = b.tempered_sum * weight;
+  });
+  row.tempered_total +=
+      SumEdits(row, scale, &LogitEdit::logit, [&row](const LogitEdit& edit, double weight) {
+        const bool hidden =
+            edit.logit == -kInfinity || !row.logits.ceiling().Keeps(edit.logit, edit.token_id);
+        if (hidden) return 0.0;
+        BlockOf(row, edit).kept_mass += weight;
+        return weight;
+      });
+  row.scan_masses = true;
+}
+
+void AddUpModel(ScannedRow& row) {
+  const WeightScale scale = {row.received_max, 1.0};
+  row.model_total = SumWeighed(row, scale, &Block::model_max,
+                               [](const Block& b, double weight) { return b.model_sum * weight; });
+  row.model_total +=
+      SumEdits(row, scale, &LogitEdit::received, [&row](const LogitEdit& edit, double weight) {
+        return BlockOf(row, edit).model_whole ? 0.0 : weight;
+      });
+}
+
+// Puts the sums, each relative to its block's maximum, on the row's, and adds them up.
 void AddUp(ScannedRow& row) {
   const ScanOptions& options = row.options;
-  if (options.tempered_sums) {
-    row.scan_masses = true;
-    row.tempered_total =
-        SumWeighed(row, row.Scale(options.temperature), &Block::max,
-                   [](Block& b, double weight) { return b.kept_mass = b.tempered_sum * weight; });
-  }
+  if (options.tempered_sums) AddUpTempered(row);
   if (!options.model_sums) return;
   const bool same = options.tempered_sums && options.temperature == 1.0;
   if (same && !row.logits.HasOverlay()) {
     row.model_total = row.tempered_total;
   } else {
-    row.model_total =
-        SumWeighed(row, {row.received_max, 1.0}, &Block::received_max,
-                   [](const Block& b, double weight) { return b.model_sum * weight; });
+    AddUpModel(row);
   }
 }
 
@@ -122,15 +163,30 @@ ScannedRow Scan(const Kernels& kernels, const LogitRow& logits, const ScanOption
 }
 
 void ApplyCeiling(ScannedRow& row) {
-  row.kernels.maxima(row.logits, row.logits.ceiling().logit, row.blocks);
+  const ScanOptions tempered = {.temperature = row.options.temperature,
+                                .tempered_sums = row.options.tempered_sums};
   row.max = -kInfinity;
-  for (const Block& block : row.blocks) row.max = std::max(row.max, block.max);
-  row.scan_masses = false;
+  for (size_t i = 0; i < row.blocks.size(); ++i) {
+    if (row.blocks[i].max >= row.logits.ceiling().logit) {
+      row.kernels.scan(row.logits, tempered, static_cast<int>(i), row.blocks.subspan(i, 1));
+    }
+    row.max = std::max(row.max, row.blocks[i].max);
+  }
+  if (row.options.tempered_sums) AddUpTempered(row);
+}
+
+void SumAt(ScannedRow& row, double temperature) {
+  row.options.temperature = temperature;
+  row.options.tempered_sums = true;
+  const ScanOptions tempered = {.temperature = temperature, .tempered_sums = true};
+  row.kernels.scan(row.logits, tempered, 0, row.blocks);
+  AddUpTempered(row);
 }
 
 Kept Tally(ScannedRow& row, RankKey cut, double temperature) {
-  const bool summed = row.scan_masses && row.options.temperature == temperature;
+  const bool summed = row.options.tempered_sums && row.options.temperature == temperature;
   if (cut != kLastFinite || !summed) return TallyExactly(row, cut, temperature);
+  if (!row.scan_masses) AddUpTempered(row);
   return {.mass = row.tempered_total, .error = kScanError};
 }
 
@@ -140,7 +196,6 @@ Kept TallyExactly(ScannedRow& row, RankKey cut, double temperature) {
 }
 
 Kept TallyKeys(ScannedRow& row, absl::Span<const RankKey> keys, double temperature) {
-  constexpr size_t kBatch = 64;
   Kept kept;
   row.scan_masses = false;
   for (Block& block : row.blocks) block.kept_mass = 0;
@@ -199,12 +254,13 @@ std::optional<int32_t> TokenAt(const ScannedRow& row, RankKey cut, double temper
   return fall.token;
 }
 
-double WeightedLogs(const ScannedRow& row, RankKey cut, double temperature) {
-  return row.kernels.weighted_logs(row.logits, row.Scale(temperature), cut, row.blocks);
+MassAndLogs TallyLogs(ScannedRow& row, RankKey cut, double temperature) {
+  row.scan_masses = false;
+  return row.kernels.tally_logs(row.logits, row.Scale(temperature), cut, row.blocks);
 }
 
-double EntropyBits(const ScannedRow& row, RankKey cut, double temperature, double mass) {
-  const double sum = WeightedLogs(row, cut, temperature);
+double EntropyBits(ScannedRow& row, RankKey cut, double temperature, double mass) {
+  const double sum = TallyLogs(row, cut, temperature).logs;
   return std::max(0.0, (LogPositive(mass) - sum / mass) / kLn2);
 }
 

@@ -52,8 +52,7 @@ struct ScannedRow {
 ScannedRow Scan(const Kernels& kernels, const LogitRow& logits, const ScanOptions& options,
                 absl::Span<Block> blocks, ParallelFor parallel_for);
 
-// Finds the maxima again once a ceiling has come down on the row's logits. What the scan summed
-// is good for the model's distribution only from then on.
+// Reads again what a ceiling that has come down on the row's logits has changed.
 void ApplyCeiling(ScannedRow& row);
 
 // The mass of a set of kept tokens, in units of the largest weight; the blocks' kept_mass is
@@ -62,6 +61,11 @@ struct Kept {
   double mass = 0;
   double error = 0;  // relative: kScanError, or 0 if it was summed in double
 };
+
+// Reads the row again, to sum at another temperature. The sums of the model's distribution have
+// been added up and are forgotten. REQUIRES: kGreedyTemperature <= temperature <=
+// kMaxScanTemperature.
+void SumAt(ScannedRow& row, double temperature);
 
 // Measures {key >= cut} at `temperature`. Reads only blocks that may hold such a token; none
 // if all finite tokens are kept and the scan has summed them at this temperature.
@@ -85,10 +89,10 @@ std::optional<int32_t> TokenAt(const ScannedRow& row, RankKey cut, double temper
                                const Kept& kept, double u);
 
 // The entropy in bits of the distribution of {key >= cut}. REQUIRES: `mass` is theirs.
-double EntropyBits(const ScannedRow& row, RankKey cut, double temperature, double mass);
+double EntropyBits(ScannedRow& row, RankKey cut, double temperature, double mass);
 
-// The sum of w * ln(w) over the weights of {key >= cut}.
-double WeightedLogs(const ScannedRow& row, RankKey cut, double temperature);
+// Does what TallyExactly does, and sums w * ln(w) over the weights too.
+MassAndLogs TallyLogs(ScannedRow& row, RankKey cut, double temperature);
 
 // The tokens with key >= cut.
 int32_t Count(const ScannedRow& row, RankKey cut);

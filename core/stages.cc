@@ -89,7 +89,7 @@ class Stages {
   void Raise(RankKey cut) {
     if (cut <= set_.cut) return;
     set_.cut = cut;
-    nucleus_.reset();
+    measured_.reset();
   }
 
   // Drops the tokens before those that the ceiling keeps.
@@ -102,18 +102,24 @@ class Stages {
     seen_.CutAbove(ceiling);
     ApplyCeiling(row_);
     ranking_.Reset();
-    nucleus_.reset();
+    measured_.reset();
   }
 
   RankKey First() { return ranking_.Top(1).front(); }
 
-  // The mass of what is left; it stays measured.
-  Kept Measure() {
-    if (nucleus_) return *nucleus_;
-    if (const auto keys = ranking_.Known(set_.cut); !keys.empty()) {
-      return TallyKeys(row_, keys, set_.temperature);
+  const Kept& Measure() {
+    if (measured_) return *measured_;
+    const auto keys = ranking_.Known(set_.cut);
+    measured_ = keys.empty() ? Tally(row_, set_.cut, set_.temperature)
+                             : TallyKeys(row_, keys, set_.temperature);
+    return *measured_;
+  }
+
+  const Kept& MeasureExactly() {
+    if (!measured_ || measured_->error > 0) {
+      measured_ = TallyExactly(row_, set_.cut, set_.temperature);
     }
-    return Tally(row_, set_.cut, set_.temperature);
+    return *measured_;
   }
 
   MassRange AbsentMass() const {
@@ -121,10 +127,9 @@ class Stages {
   }
 
   double EntropyNats() {
-    const double mass = TallyExactly(row_, set_.cut, set_.temperature).mass;
-    const double sum = WeightedLogs(row_, set_.cut, set_.temperature);
-    nucleus_.reset();
-    return std::max(0.0, LogPositive(mass) - sum / mass);
+    const auto [mass, logs] = TallyLogs(row_, set_.cut, set_.temperature);
+    measured_ = Kept{.mass = mass};
+    return std::max(0.0, LogPositive(mass) - logs / mass);
   }
 
   void TopNSigma() {
@@ -143,9 +148,12 @@ class Stages {
   void Temperature() {
     double temperature = params_.temperature;
     if (params_.dynamic_temperature_range > 0) temperature = DynamicTemperature();
-    nucleus_.reset();
+    measured_.reset();
     if (temperature >= kGreedyTemperature) {
       set_.temperature = std::min(temperature, kFlatTemperature);
+      const bool resum = params_.dynamic_temperature_range > 0 && set_.cut == kLastFinite &&
+                         temperature <= kMaxScanTemperature;
+      if (resum) SumAt(row_, set_.temperature);
       return;
     }
     Raise(First());
@@ -184,7 +192,7 @@ class Stages {
     const TopPSet found =
         FindTopP(row_, ranking_, from, set_.temperature, params_.top_p, absent.low);
     Raise(found.cut);
-    if (found.kept && found.cut == set_.cut) nucleus_ = found.kept;
+    measured_ = found.kept;
   }
 
   // The first k of the nucleus: both are prefixes of what the stage before left.
@@ -198,7 +206,7 @@ class Stages {
     const TypicalSet set =
         FindTypical(row_, ranking_, set_.cut, set_.temperature, params_.typical_p);
     Raise(set.cut);
-    nucleus_.reset();
+    measured_.reset();
     if (set.ceiling.Keeps(row_.max, TokenOf(First()))) {
       const bool all = set.ceiling.logit > row_.max || set.ceiling.last_token == kLastToken;
       if (all) return;
@@ -208,18 +216,17 @@ class Stages {
 
   // The last key with at least this share of the mass, which absent tokens add to.
   RankKey LastKeyWithShare(double share, double absent_mass) {
-    Kept kept = Tally(row_, set_.cut, set_.temperature);
     const auto cut_at = [&](double error) {
-      const double least = share * (kept.mass + absent_mass) * (1 + error);
+      const double least = share * (measured_->mass + absent_mass) * (1 + error);
       if (least > 1) return ~RankKey{0};
       return least > 0 ? LastKeyAtLeast(row_, least, set_.temperature) : set_.cut;
     };
-    if (kept.error > 0) {
-      const RankKey low = cut_at(-2 * kept.error);
-      const RankKey high = cut_at(2 * kept.error);
+    if (const double error = Measure().error; error > 0) {
+      const RankKey low = cut_at(-2 * error);
+      const RankKey high = cut_at(2 * error);
       if (low == high || Count(row_, low) == Count(row_, high)) return high;
-      kept = TallyExactly(row_, set_.cut, set_.temperature);
     }
+    MeasureExactly();
     return cut_at(0);
   }
 
@@ -263,7 +270,7 @@ class Stages {
     const double mu = Mu();
     if (mu <= kMostBits) return AtLeast(Exp(-kLn2 * mu));
     GoByAll();
-    const double mass = TallyExactly(row_, set_.cut, set_.temperature).mass;
+    const double mass = MeasureExactly().mass;
     const double least = row_.max + set_.temperature * (LogPositive(mass) - kLn2 * mu);
     Raise(std::min(First(), LastKeyAt(least)));
   }
@@ -303,14 +310,13 @@ class Stages {
     if (row_.logits.HasOverlay()) {
       Report("edits", true, reports);
     } else {
-      reported_mass_ = TallyExactly(row_, set_.cut, set_.temperature).mass;
+      reported_mass_ = MeasureExactly().mass;
     }
   }
 
   // Reports what a stage left: all there was if it changed the weights themselves.
   void Report(const char* name, bool reweighed, std::vector<StageReport>& reports) {
-    const double mass = TallyExactly(row_, set_.cut, set_.temperature).mass;
-    nucleus_.reset();
+    const double mass = MeasureExactly().mass;
     const double raised = Exp((row_.max - reported_max_) / set_.temperature);
     const double share = reweighed ? 1 : std::min(1.0, mass / reported_mass_ * raised);
     reported_mass_ = mass;
@@ -331,10 +337,11 @@ class Stages {
   ScannedRow& row_;
   Ranking& ranking_;
   KeptSet set_;
-  bool gone_ = false;            // top-k has left no room for absent tokens
-  std::optional<Kept> nucleus_;  // the mass of what is left, if a stage has measured it
-  double reported_mass_ = 0;     // as of the latest report, in units of the largest weight
-  double reported_max_ = 0;      // the largest logit then
+  bool gone_ = false;  // top-k has left no room for absent tokens
+  // The mass of what is left, if it was measured; then the blocks' kept_mass is its parts.
+  std::optional<Kept> measured_;
+  double reported_mass_ = 0;  // as of the latest report, in units of the largest weight
+  double reported_max_ = 0;   // the largest logit then
 };
 
 }  // namespace

@@ -102,9 +102,9 @@ class Loss {
     for_rows_(static_cast<int>(rows_.size()), [&](int worker, int index) {
       FittedRow& row = rows_[index];
       ScannedRow scanned = ScanRow(scratch_[worker], row);
-      const double mass = TallyExactly(scanned, kLastFinite, temperature).mass;
+      const auto [mass, logs] = TallyLogs(scanned, kLastFinite, temperature);
       row.log_mass = LogPositive(mass);
-      row.mean = temperature * WeightedLogs(scanned, kLastFinite, temperature) / mass;
+      row.mean = temperature * logs / mass;
     });
   }
 

@@ -247,8 +247,8 @@ class DeepSearch {
 
 TypicalSet FindTypical(ScannedRow& row, Ranking& ranking, RankKey cut, double temperature,
                        double typical_p) {
-  const double mass = TallyExactly(row, cut, temperature).mass;
-  const double mean = temperature * (WeightedLogs(row, cut, temperature) / mass);
+  const auto [mass, logs] = TallyLogs(row, cut, temperature);
+  const double mean = temperature * (logs / mass);
   const double mean_logit = row.max + mean;
   for (int32_t reach = kFirstReach;; reach *= kReachGrowth) {
     const int32_t asked = std::min(reach, ranking.EasyReach());

@@ -237,7 +237,7 @@ Overlaid MakeOverlaid(uint64_t seed) {
   for (int32_t id = 0; id < size; id += 1 + static_cast<int32_t>(s.Below(seed % 3 ? 100 : 3))) {
     if (!allows(id)) continue;
     const double infinity = kInf;
-    o.edits.push_back({id, s.Of({-infinity, 5.0, 11.0, -1.0, eighth_bit, 7 / 3.0})});
+    o.edits.push_back({id, o.received[id], s.Of({-infinity, 5.0, 11.0, -1.0, eighth_bit, 7 / 3.0})});
     o.edits.back().logit = core::LogitOf(core::KeyOf(o.edits.back().logit, 0));
     o.seen[id] = o.edits.back().logit;
   }
@@ -258,13 +258,14 @@ Overlaid MakeOverlaid(uint64_t seed) {
   return o;
 }
 
-// What a scan at temperature .7 must find in logits that are written out.
-core::Block ExpectedOf(const double* logits, size_t count) {
-  core::Block block = {.max = *std::max_element(logits, logits + count)};
+// The maximum of logits that are written out, and the sum of exp((l - max) / temperature).
+std::pair<double, double> MaxAndSum(const double* logits, size_t count, double temperature) {
+  const double max = *std::max_element(logits, logits + count);
+  double sum = 0;
   for (size_t i = 0; i < count; ++i) {
-    if (logits[i] > -kInf) block.tempered_sum += std::exp((logits[i] - block.max) / .7);
+    if (logits[i] > -kInf) sum += std::exp((logits[i] - max) / temperature);
   }
-  return block;
+  return {max, sum};
 }
 
 TEST_P(Kernels, SeeRowsInPiecesUnderMasksAndEditsAsIfTheyHadBeenWrittenOut) {
@@ -274,26 +275,34 @@ TEST_P(Kernels, SeeRowsInPiecesUnderMasksAndEditsAsIfTheyHadBeenWrittenOut) {
     const core::LogitRow row = overlaid.row();
     const core::LogitRow received(overlaid.received.data(), core::DataType::kFloat32, size);
     const auto received_blocks = Scan(received, {.7, true, true});
+    // Edited tokens are left out of the sums.
+    std::vector<double> floats = overlaid.seen;
+    std::vector<double> unedited(overlaid.received.begin(), overlaid.received.end());
+    for (const core::LogitEdit& edit : overlaid.edits) {
+      floats[edit.token_id] = unedited[edit.token_id] = -kInf;
+    }
+    const std::vector<double> whole(overlaid.received.begin(), overlaid.received.end());
     for (const core::ScanOptions& options :
          {core::ScanOptions{.7, true, true}, core::ScanOptions{.7, false, true},
           core::ScanOptions{1.0, true, false}}) {
       const auto blocks = Scan(row, options);
       for (size_t b = 0; b < blocks.size(); ++b) {
+        const core::Block& block = blocks[b];
         const size_t first = b * core::kBlockSize;
-        const core::Block seen = ExpectedOf(overlaid.seen.data() + first,
-                                            std::min<size_t>(core::kBlockSize, size - first));
-        ASSERT_EQ(blocks[b].max, seen.max) << seed;
-        ASSERT_EQ(blocks[b].received_max, received_blocks[b].received_max) << seed;
+        const size_t count = std::min<size_t>(core::kBlockSize, size - first);
+        ASSERT_EQ(block.max, MaxAndSum(&overlaid.seen[first], count, 1).first) << seed;
+        ASSERT_EQ(block.received_max, received_blocks[b].received_max) << seed;
+        const auto [float_max, sum] = MaxAndSum(&floats[first], count, .7);
+        ASSERT_EQ(block.float_max, float_max) << seed;
+        const double error = 2 * core::kScanError;
         if (options.tempered_sums) {
-          ASSERT_NEAR(blocks[b].tempered_sum, seen.tempered_sum,
-                      core::kScanError * seen.tempered_sum)
-              << seed;
+          ASSERT_NEAR(block.tempered_sum, sum, error * sum) << seed;
         }
-        if (options.model_sums) {
-          ASSERT_NEAR(blocks[b].model_sum, received_blocks[b].model_sum,
-                      2 * core::kScanError * received_blocks[b].model_sum)
-              << seed;
-        }
+        if (!options.model_sums) continue;
+        const auto [model_max, model_sum] =
+            MaxAndSum(block.model_whole ? &whole[first] : &unedited[first], count, 1);
+        ASSERT_EQ(block.model_max, model_max) << seed;
+        ASSERT_NEAR(block.model_sum, model_sum, error * model_sum) << seed;
       }
     }
     for (int32_t id = 0; id < size; ++id) {
@@ -323,9 +332,6 @@ TEST_P(Kernels, CountTallyAndGatherExactlyTheTokensOfACut) {
     double max = -kInf;
     for (const core::Block& block : blocks) max = std::max(max, block.max);
     if (max == -kInf) continue;
-    std::vector<core::Block> refreshed = Scan(core::LogitRow(row), {});
-    kernels_->maxima(row, max, absl::MakeSpan(refreshed));
-    for (size_t b = 0; b < blocks.size(); ++b) ASSERT_EQ(refreshed[b].max, blocks[b].max);
     const core::WeightScale scale = {max, .7};
     for (core::RankKey cut : Cuts(overlaid.seen)) {
       std::vector<core::RankKey> expected;
@@ -346,7 +352,9 @@ TEST_P(Kernels, CountTallyAndGatherExactlyTheTokensOfACut) {
       const auto span = absl::MakeSpan(blocks);
       ASSERT_EQ(kernels_->count(row, cut, span), static_cast<int32_t>(expected.size()));
       ASSERT_NEAR(kernels_->tally(row, scale, cut, span), mass, 1e-12 * mass);
-      ASSERT_NEAR(kernels_->weighted_logs(row, scale, cut, span), logs, 1e-12 * mass);
+      const core::MassAndLogs both = kernels_->tally_logs(row, scale, cut, span);
+      ASSERT_EQ(both.mass, kernels_->tally(row, scale, cut, span));
+      ASSERT_NEAR(both.logs, logs, 1e-12 * mass);
       const core::Moments moments = kernels_->moments(row, 3.0, cut, span);
       ASSERT_EQ(moments.count, static_cast<int32_t>(expected.size()));
       ASSERT_NEAR(moments.sum, sum, 1e-9);
