@@ -212,16 +212,15 @@ HWY_INLINE void MaskBlock(const LogitRow& row, int block, float* HWY_RESTRICT lo
 // Puts tokens above the ceiling at -infinity.
 HWY_INLINE void CapBlock(const Ceiling& ceiling, int block, float* HWY_RESTRICT logits) {
   const D32 d;
-  const float most = FloatDown(ceiling.logit);
   const V32 never = hn::Set(d, -kInfinity);
-  const V32 bound = hn::Set(d, most);
+  const V32 bound = hn::Set(d, FloatDown(ceiling.logit));
   for (int i = 0; i < kBlockSize; i += kWidth32) {
     const V32 logit = hn::Load(d, logits + i);
     hn::Store(hn::IfThenElse(hn::Gt(logit, bound), never, logit), d, logits + i);
-  }
-  if (most != ceiling.logit) return;
-  for (int i = 0; i < kBlockSize; ++i) {
-    if (!ceiling.Keeps(logits[i], block * kBlockSize + i)) logits[i] = -kInfinity;
+    if (HWY_LIKELY(hn::AllFalse(d, hn::Eq(logit, bound)))) continue;
+    for (int j = i; j < i + kWidth32; ++j) {
+      if (!ceiling.Keeps(logits[j], block * kBlockSize + j)) logits[j] = -kInfinity;
+    }
   }
 }
 

@@ -49,52 +49,59 @@ class EditBuilder {
   void CollectTouches() {
     scratch_.touched.Clear(vocab_size_);
     scratch_.seen.Clear(vocab_size_);
-    ForEachTouch([this](int32_t token, auto) { scratch_.touched.Add(token); });
+    scratch_.special.Clear(vocab_size_);
+    scratch_.touches.clear();
+    FindTouches();
+    MergeTouches();
     if (params_.repetition_penalty != 1) {
       AddAll(state_.prompt_token_ids, scratch_.seen);
       AddAll(state_.output_token_ids, scratch_.seen);
-      auto& touched = scratch_.touched.words();
-      for (size_t i = 0; i < touched.size(); ++i) touched[i] |= scratch_.seen.words()[i];
+      Unite(scratch_.seen, scratch_.touched);
     }
-    uint32_t before = 0;
-    scratch_.touched_before.clear();
-    for (uint64_t word : scratch_.touched.words()) {
-      scratch_.touched_before.push_back(before);
-      before += std::popcount(word);
+    if (!Counts()) return;
+    if (scratch_.output_counts.size() < static_cast<size_t>(vocab_size_)) {
+      scratch_.output_counts.resize(vocab_size_);
     }
-    scratch_.touches.assign(before, Touch());
-    ForEachTouch([this](int32_t token, auto change) { change(TouchOf(token)); });
+    AddAll(state_.output_token_ids, scratch_.touched);
+    for (int32_t token : state_.output_token_ids) ++scratch_.output_counts[token];
+  }
+
+  // Leaves the scratch as the next row expects it.
+  void Finish() {
+    if (!Counts()) return;
+    for (int32_t token : state_.output_token_ids) scratch_.output_counts[token] = 0;
   }
 
   // The logit of a token that was received as this.
-  double EditedLogit(int32_t token, const Touch& touch, float received) const {
+  double EditedLogit(int32_t token, float received) const {
+    const Touch touch = TouchOfToken(token);
     if (touch.banned) return -kInfinity;
     double logit = received + touch.bias;
     if (params_.repetition_penalty != 1 && scratch_.seen.Has(token)) {
       logit = logit > 0 ? logit / params_.repetition_penalty : logit * params_.repetition_penalty;
     }
-    logit -= params_.frequency_penalty * touch.output_count;
-    if (touch.output_count > 0) logit -= params_.presence_penalty;
+    if (const uint32_t count = OutputCount(token); count > 0) {
+      logit = logit - params_.frequency_penalty * count - params_.presence_penalty;
+    }
     if (touch.repetition > 0) logit -= DryPenalty(params_, touch.repetition);
     return Rounded(logit);
   }
 
   // Whether a token's logit, unknown, may rise.
-  bool MayRaise(int32_t token, const Touch& touch) const {
+  bool MayRaise(int32_t token) const {
+    const Touch touch = TouchOfToken(token);
     if (touch.banned) return false;
     return touch.bias > 0 || (params_.repetition_penalty < 1 && scratch_.seen.Has(token)) ||
-           (touch.output_count > 0 &&
+           (OutputCount(token) > 0 &&
             (params_.frequency_penalty < 0 || params_.presence_penalty < 0));
   }
 
   template <typename Visit>
   void ForEachTouched(Visit visit) const {
-    size_t slot = 0;
     const auto& words = scratch_.touched.words();
     for (size_t i = 0; i < words.size(); ++i) {
       for (uint64_t word = words[i]; word != 0; word &= word - 1) {
-        const auto token = static_cast<int32_t>(i * 64 + std::countr_zero(word));
-        visit(token, scratch_.touches[slot++]);
+        visit(static_cast<int32_t>(i * 64 + std::countr_zero(word)));
       }
     }
   }
@@ -106,17 +113,25 @@ class EditBuilder {
     for (int32_t token : tokens) set.Add(token);
   }
 
-  Touch& TouchOf(int32_t token) {
-    const uint64_t earlier = (uint64_t{1} << token % 64) - 1;
-    const uint32_t before = scratch_.touched_before[token / 64];
-    return scratch_.touches[before + std::popcount(scratch_.touched.words()[token / 64] & earlier)];
+  static void Unite(const TokenSet& from, TokenSet& to) {
+    for (size_t i = 0; i < to.words().size(); ++i) to.words()[i] |= from.words()[i];
   }
 
-  // Calls visit(token, change), where change(touch) notes what is to happen.
-  template <typename Visit>
-  void ForEachTouch(Visit visit) {
-    const auto ban = [&visit](int32_t token) {
-      visit(token, [](Touch& touch) { touch.banned = true; });
+  bool Counts() const { return params_.frequency_penalty != 0 || params_.presence_penalty != 0; }
+  uint32_t OutputCount(int32_t token) const { return Counts() ? scratch_.output_counts[token] : 0; }
+
+  Touch TouchOfToken(int32_t token) const {
+    if (!scratch_.special.Has(token)) return {};
+    const auto& touches = scratch_.touches;
+    return std::lower_bound(touches.begin(), touches.end(), token,
+                            [](const TouchOf& t, int32_t id) { return t.token < id; })
+        ->touch;
+  }
+
+  // Notes all that happens to tokens besides penalties, in any order.
+  void FindTouches() {
+    const auto ban = [this](int32_t token) {
+      scratch_.touches.push_back({token, {.banned = true}});
     };
     for (int32_t token : params_.banned_token_ids) ban(token);
     ForEachBannedEnding(params_, history_, ban);
@@ -125,24 +140,17 @@ class EditBuilder {
     }
     for (size_t i = 0; i < params_.logit_bias_token_ids.size(); ++i) {
       const double bias = params_.logit_biases[i];
-      visit(params_.logit_bias_token_ids[i], [bias](Touch& touch) {
-        touch.banned |= bias == -kInfinity;
-        touch.bias = std::isfinite(bias) ? bias : 0;
-      });
+      scratch_.touches.push_back(
+          {params_.logit_bias_token_ids[i],
+           {.bias = std::isfinite(bias) ? bias : 0, .banned = bias == -kInfinity}});
     }
-    if (params_.frequency_penalty != 0 || params_.presence_penalty != 0) {
-      for (int32_t token : state_.output_token_ids) {
-        visit(token, [](Touch& touch) { ++touch.output_count; });
-      }
-    }
-    if (params_.dry_multiplier > 0) VisitRepetitions(visit);
+    if (params_.dry_multiplier > 0) FindRepetitions();
     if (params_.no_repeat_ngram_size > 0) {
       ForEachRepeatedNgram(params_.no_repeat_ngram_size, history_, ban);
     }
   }
 
-  template <typename Visit>
-  void VisitRepetitions(Visit visit) {
+  void FindRepetitions() {
     const auto breaks = [this](int32_t token) {
       for (const TokenSequence& breaker : params_.dry_sequence_breakers) {
         if (breaker.size() == 1 && breaker[0] == token) return true;
@@ -150,10 +158,31 @@ class EditBuilder {
       return false;
     };
     ForEachRepetition(params_, history_, scratch_.history, [&](int32_t token, uint32_t length) {
-      if (breaks(token)) return;
-      visit(token,
-            [length](Touch& touch) { touch.repetition = std::max(touch.repetition, length); });
+      if (!breaks(token)) scratch_.touches.push_back({token, {.repetition = length}});
     });
+  }
+
+  // Puts what was noted in the order of ids, one entry a token.
+  void MergeTouches() {
+    auto& touches = scratch_.touches;
+    const auto by_token = [](const TouchOf& a, const TouchOf& b) { return a.token < b.token; };
+    if (!std::is_sorted(touches.begin(), touches.end(), by_token)) {
+      std::sort(touches.begin(), touches.end(), by_token);
+    }
+    size_t merged = 0;
+    for (const TouchOf& next : touches) {
+      if (merged == 0 || touches[merged - 1].token != next.token) {
+        touches[merged++] = next;
+        scratch_.special.Add(next.token);
+        continue;
+      }
+      Touch& touch = touches[merged - 1].touch;
+      touch.bias += next.touch.bias;  // a token has one bias at most
+      touch.repetition = std::max(touch.repetition, next.touch.repetition);
+      touch.banned |= next.touch.banned;
+    }
+    touches.resize(merged);
+    Unite(scratch_.special, scratch_.touched);
   }
 
   const SamplingParams& params_;
@@ -249,18 +278,18 @@ void ListTouched(absl::Span<const int32_t> token_ids, const EditBuilder& builder
                  EditScratch& scratch, AbsentEdits& absent) {
   scratch.touched_tokens.clear();
   const int32_t* candidate = token_ids.begin();
-  builder.ForEachTouched([&](int32_t token, const Touch& touch) {
+  builder.ForEachTouched([&](int32_t token) {
     int32_t index = token;
     if (!token_ids.empty()) {
       while (candidate != token_ids.end() && *candidate < token) ++candidate;
       if (candidate == token_ids.end() || *candidate != token) {
         absent.touched = true;
-        absent.raised |= builder.MayRaise(token, touch);
+        absent.raised |= builder.MayRaise(token);
         return;
       }
       index = static_cast<int32_t>(candidate - token_ids.begin());
     }
-    scratch.touched_tokens.push_back({index, token, &touch});
+    scratch.touched_tokens.push_back({index, token});
   });
 }
 
@@ -272,11 +301,11 @@ void MakeEdits(const EditBuilder& builder, EditScratch& scratch, const LogitRow&
   scratch.edits.clear();
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (i + kAhead < tokens.size()) __builtin_prefetch(row.Contiguous(tokens[i + kAhead].index, 1));
-    const auto& [index, token, touch] = tokens[i];
+    const auto& [index, token] = tokens[i];
     if (!row.IsAllowed(index)) continue;
     const float received = row.ReceivedAt(index);
     if (!std::isfinite(received)) continue;  // -infinity stays, any other is an error
-    const double logit = builder.EditedLogit(token, *touch, received);
+    const double logit = builder.EditedLogit(token, received);
     if (logit != received) scratch.edits.push_back({index, received, logit});
   }
 }
@@ -303,6 +332,7 @@ AbsentEdits ApplyEdits(const SamplingParams& params, const RowState& state, int3
   builder.CollectTouches();
   ListTouched(token_ids, builder, scratch, absent);
   MakeEdits(builder, scratch, row);
+  builder.Finish();
   IndexBlocks(row, scratch);
   if (!scratch.edits.empty()) row.Edit({scratch.edits, scratch.block_begins});
   return absent;

@@ -27,29 +27,34 @@ class TokenSet {
   std::vector<uint64_t> words_;
 };
 
-// What is to happen to one token.
+// What is to happen to one token besides penalties.
 struct Touch {
   double bias = 0;
-  uint32_t output_count = 0;
   uint32_t repetition = 0;  // the longest, for DRY; 0 for none
   bool banned = false;
+};
+
+// A part of that, as it was found.
+struct TouchOf {
+  int32_t token;
+  Touch touch;
 };
 
 // A touched token that a row has.
 struct TouchedToken {
   int32_t index;  // among the row's logits
   int32_t token;
-  const Touch* touch;
 };
 
-// Memory that is reused from row to row: some bits a token of the vocabulary, 24 bytes
-// and 32 for each token that is touched, and what the history takes.
+// Memory that is reused from row to row: 4 bytes and some bits a token of the vocabulary, 32 for
+// each token that is touched, and what the history takes.
 struct EditScratch {
   TokenSet allowed;
   TokenSet seen;  // in the history
   TokenSet touched;
-  std::vector<uint32_t> touched_before;  // each word of `touched`
-  std::vector<Touch> touches;
+  TokenSet special;                     // touched by more than penalties
+  std::vector<TouchOf> touches;         // of these, in the order of ids
+  std::vector<uint32_t> output_counts;  // of each token; 0 but for a while
   std::vector<TouchedToken> touched_tokens;
   std::vector<LogitEdit> edits;
   std::vector<uint32_t> block_begins;

@@ -15,7 +15,13 @@ namespace boltzmann::core {
 // The most tokens that are ranked at once: 8 bytes each, in SelectionScratch.
 inline constexpr int32_t kMaxCandidates = 1 << 15;
 
-// Memory that selections reuse from row to row: up to 304 KB.
+// A token and its weight.
+struct WeighedKey {
+  RankKey key;
+  double weight;
+};
+
+// Memory that selections reuse from row to row: up to 820 KB.
 struct SelectionScratch {
   // Sorts keys into the total order.
   void Sort(absl::Span<RankKey> keys);
@@ -23,8 +29,10 @@ struct SelectionScratch {
   std::vector<RankKey> candidates;
   std::vector<uint32_t> sample;  // ordered bits of logits
   std::vector<double> sample_weights;
-  std::vector<RankKey> group;  // tokens that typical sampling takes together
-  std::vector<RankKey> ties;   // more tokens of one logit than candidates may be
+  std::vector<double> weights;    // of candidates, where they are needed all at once
+  std::vector<double> distances;  // of the same, from what is typical
+  std::vector<WeighedKey> group;  // tokens that typical sampling takes together
+  std::vector<RankKey> ties;      // more tokens of one logit than candidates may be
   hwy::Sorter sorter;
 };
 

@@ -110,6 +110,10 @@ class Stages {
   const Kept& Measure() {
     if (measured_) return *measured_;
     const auto keys = ranking_.Known(set_.cut);
+    // The scan could not know the temperature.
+    const bool resum = params_.dynamic_temperature_range > 0 && set_.cut == kLastFinite &&
+                       keys.empty() && set_.temperature <= kMaxScanTemperature;
+    if (resum) SumAt(row_, set_.temperature);
     measured_ = keys.empty() ? Tally(row_, set_.cut, set_.temperature)
                              : TallyKeys(row_, keys, set_.temperature);
     return *measured_;
@@ -133,15 +137,18 @@ class Stages {
   }
 
   void TopNSigma() {
+    constexpr int32_t kFew = 4096;          // logits that a second pass costs nothing for
+    constexpr double kMostCancelled = 1e4;  // of what a variance may lose, as a factor
     GoByAll();
-    const auto moments = [this](double origin) {
-      return row_.kernels.moments(row_.logits, origin, set_.cut, row_.blocks);
+    double mean = 0;
+    const auto variance_about = [&](double origin) {
+      const Moments moments = row_.kernels.moments(row_.logits, origin, set_.cut, row_.blocks);
+      mean = moments.sum / moments.count;
+      return std::max(0.0, moments.squares / moments.count - mean * mean);
     };
-    const Moments first = moments(row_.max);
-    const double mean = first.sum / first.count;
-    const Moments second = moments(row_.max + mean);  // about the mean, where nothing cancels
-    const double off = second.sum / second.count;
-    const double variance = std::max(0.0, second.squares / second.count - off * off);
+    double variance = variance_about(row_.max);
+    const bool coarse = mean * mean > kMostCancelled * variance;
+    if (coarse || row_.logits.vocab_size() <= kFew) variance = variance_about(row_.max + mean);
     Raise(LastKeyAt(row_.max - params_.top_n_sigma * std::sqrt(variance)));
   }
 
@@ -151,9 +158,6 @@ class Stages {
     measured_.reset();
     if (temperature >= kGreedyTemperature) {
       set_.temperature = std::min(temperature, kFlatTemperature);
-      const bool resum = params_.dynamic_temperature_range > 0 && set_.cut == kLastFinite &&
-                         temperature <= kMaxScanTemperature;
-      if (resum) SumAt(row_, set_.temperature);
       return;
     }
     Raise(First());

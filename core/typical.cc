@@ -34,79 +34,101 @@ class Window {
   int32_t last_token_ = -1;  // of those at the logit of the first
 };
 
-// Takes tokens in the order of their distance, until their mass is reached.
+// Takes tokens in the order of their distance from the mean, until their mass is reached.
 class Walk {
  public:
-  Walk(const ScannedRow& row, double temperature, double mean, double target)
-      : row_(row), scale_(row.Scale(temperature)), mean_(mean), target_(target) {}
+  // `mean` is relative to the row's maximum; `share` of `mass` is to be reached.
+  Walk(const ScannedRow& row, double temperature, double mean, double mass, double share,
+       SelectionScratch& scratch)
+      : row_(row),
+        scale_(row.Scale(temperature)),
+        mean_(mean),
+        mass_(mass),
+        share_(share),
+        scratch_(scratch) {}
 
-  // Of a logit from the mean, both relative to the row's maximum.
-  double DistanceOf(double logit) const { return std::abs((logit - row_.max) - mean_); }
-
-  // What is before the next token, and what tokens are kept that were not taken one by one.
+  // Keeps tokens, from `last` to `first`, that need not be taken one by one.
   void StartFrom(double mass, RankKey last, RankKey first) {
     before_ = mass;
     window_.Keep(last);
     window_.Keep(first);
   }
 
-  // Takes tokens of equal distance. Returns whether the mass was reached before the last.
-  bool Take(std::vector<RankKey>& group) {
-    if (group.size() > 1) {
-      std::sort(group.begin(), group.end(),
-                [](RankKey a, RankKey b) { return TokenOf(a) < TokenOf(b); });
+  // Walks keys that are in the total order, from where the mean lies outwards. Returns whether
+  // the end was found; if `all` is false there may be keys after the last.
+  bool Outwards(absl::Span<const RankKey> keys, bool all) {
+    Measure(keys);
+    const std::vector<double>& distances = scratch_.distances;
+    const auto middle = std::partition_point(
+        keys.begin(), keys.end(), [this](RankKey key) { return LogitOf(key) - row_.max >= mean_; });
+    auto above = static_cast<int64_t>(middle - keys.begin()) - 1;
+    auto below = above + 1;
+    const auto end = static_cast<int64_t>(keys.size());
+    std::vector<WeighedKey>& group = scratch_.group;
+    while (above >= 0 || below < end) {
+      if (below == end && !all) return false;
+      const double up = above >= 0 ? distances[above] : kInfinity;
+      const double down = below < end ? distances[below] : kInfinity;
+      const double distance = std::min(up, down);
+      group.clear();
+      for (; above >= 0 && distances[above] == distance; --above) {
+        group.push_back({keys[above], scratch_.weights[above]});
+      }
+      for (; below < end && distances[below] == distance; ++below) {
+        group.push_back({keys[below], scratch_.weights[below]});
+      }
+      if (below == end && !all && down == distance) return false;  // ties may follow
+      if (Take()) return true;
     }
-    for (RankKey key : group) {
+    return all;
+  }
+
+  bool IsReached() const { return before_ / mass_ >= share_; }
+  TypicalSet Set() const { return window_.Set(); }
+
+ private:
+  // Finds the weights and distances of keys.
+  void Measure(absl::Span<const RankKey> keys) {
+    constexpr size_t kBatch = 256;
+    const size_t size = std::max(scratch_.weights.size(), keys.size());
+    scratch_.weights.resize(size);
+    scratch_.distances.resize(size);
+    for (size_t first = 0; first < keys.size(); first += kBatch) {
+      double logits[kBatch];
+      const size_t count = std::min(kBatch, keys.size() - first);
+      for (size_t i = 0; i < count; ++i) {
+        logits[i] = LogitOf(keys[first + i]);
+        scratch_.distances[first + i] = std::abs((logits[i] - row_.max) - mean_);
+      }
+      row_.kernels.weigh(logits, static_cast<int>(count), scale_, &scratch_.weights[first]);
+    }
+  }
+
+  // Takes the group, which is equally far. Returns whether the mass was reached before its last.
+  bool Take() {
+    std::vector<WeighedKey>& group = scratch_.group;
+    if (group.size() > 1) {
+      std::sort(group.begin(), group.end(), [](const WeighedKey& a, const WeighedKey& b) {
+        return TokenOf(a.key) < TokenOf(b.key);
+      });
+    }
+    for (const auto& [key, weight] : group) {
       if (IsReached()) return true;
-      const double logit = LogitOf(key);
-      double weight = 0;
-      row_.kernels.weigh(&logit, 1, scale_, &weight);
       before_ += weight;
       window_.Keep(key);
     }
     return false;
   }
 
-  bool IsReached() const { return before_ / mass_ >= target_; }
-  void set_mass(double mass) { mass_ = mass; }
-  TypicalSet Set() const { return window_.Set(); }
-
- private:
   const ScannedRow& row_;
   const WeightScale scale_;
   const double mean_;
-  const double target_;
-  double mass_ = 1;
+  const double mass_;
+  const double share_;
+  SelectionScratch& scratch_;
   double before_ = 0;
   Window window_;
 };
-
-// Walks keys that are in the total order, from where the mean lies outwards. Returns whether the
-// end was found; if `all` is false there may be keys after the last.
-bool WalkOutwards(absl::Span<const RankKey> keys, double mean_logit, bool all,
-                  std::vector<RankKey>& group, Walk& walk) {
-  const auto middle = std::partition_point(
-      keys.begin(), keys.end(), [mean_logit](RankKey key) { return LogitOf(key) >= mean_logit; });
-  auto above = static_cast<int64_t>(middle - keys.begin()) - 1;
-  auto below = above + 1;
-  const auto end = static_cast<int64_t>(keys.size());
-  while (above >= 0 || below < end) {
-    if (below == end && !all) return false;
-    const double up = above >= 0 ? walk.DistanceOf(LogitOf(keys[above])) : kInfinity;
-    const double down = below < end ? walk.DistanceOf(LogitOf(keys[below])) : kInfinity;
-    const double distance = std::min(up, down);
-    group.clear();
-    while (above >= 0 && walk.DistanceOf(LogitOf(keys[above])) == distance) {
-      group.push_back(keys[above--]);
-    }
-    while (below < end && walk.DistanceOf(LogitOf(keys[below])) == distance) {
-      group.push_back(keys[below++]);
-    }
-    if (below == end && !all && down == distance) return false;  // ties may follow
-    if (walk.Take(group)) return true;
-  }
-  return all;
-}
 
 // An interval of logits around the mean.
 struct Interval {
@@ -118,10 +140,10 @@ struct Interval {
 // mass is enough, until the tokens between them can be sorted.
 class DeepSearch {
  public:
-  DeepSearch(ScannedRow& row, Ranking& ranking, RankKey cut, double temperature, double mean_logit,
-             double mass, double target)
+  DeepSearch(ScannedRow& row, SelectionScratch& scratch, RankKey cut, double temperature,
+             double mean_logit, double mass, double target)
       : row_(row),
-        scratch_(ranking.selection_scratch()),
+        scratch_(scratch),
         cut_(cut),
         temperature_(temperature),
         mean_(mean_logit),
@@ -131,14 +153,27 @@ class DeepSearch {
     lowest_ = LogitOf(cut);
   }
 
+  // Narrows a pair of distances, between which the end lies, until the tokens between them can be
+  // sorted. Begins where a sample of the row has the end.
   TypicalSet Find(Walk& walk) {
-    double near = 0;
-    double far = std::abs(row_.max - mean_);
-    while (MassWithin(Around(far)) / mass_ < target_ && Around(far).low > lowest_) {
-      far = std::max(2 * far, temperature_);
+    auto [near, far] = Guess();
+    double near_mass = MassWithin(near);
+    if (near_mass / mass_ >= target_) {
+      far = near;
+      near = near_mass = 0;
+    } else if (const int32_t between = GatherBetween(Around(near), Around(far));
+               between <= kMaxCandidates) {
+      Walk guessed = walk;
+      const TypicalSet set = Finish(Around(near), near_mass, between, guessed);
+      if (guessed.IsReached()) return set;
     }
-    double near_mass = 0;
-    double far_mass = mass_;
+    double far_mass = MassWithin(far);
+    while (far_mass / mass_ < target_ && Around(far).low > lowest_) {
+      near = far;
+      near_mass = far_mass;
+      far = std::max(2 * far, temperature_);
+      far_mass = MassWithin(far);
+    }
     for (int round = 0;; ++round) {
       const Interval inner = near == 0 ? Interval{mean_, NextBelow(mean_)} : Around(near);
       const Interval outer = Around(far);
@@ -147,14 +182,9 @@ class DeepSearch {
       double guess = near + (far - near) * Share(near_mass, far_mass, round);
       if (guess <= near || guess >= far) guess = near + (far - near) / 2;
       if (guess <= near || guess >= far) return FinishTies(inner, outer, near_mass, walk);
-      const double mass = MassWithin(Around(guess));
-      if (mass / mass_ < target_) {
-        near = guess;
-        near_mass = mass;
-      } else {
-        far = guess;
-        far_mass = mass;
-      }
+      const double mass = MassWithin(guess);
+      (mass / mass_ < target_ ? near : far) = guess;
+      (mass / mass_ < target_ ? near_mass : far_mass) = mass;
     }
   }
 
@@ -167,7 +197,46 @@ class DeepSearch {
             FromOrderedBits(OrderedBitsDown(mean_ + distance))};
   }
 
-  double MassWithin(const Interval& interval) {
+  // Two distances between which the end should lie, by some logits from all over the row.
+  std::pair<double, double> Guess() {
+    constexpr int32_t kRun = 16;
+    constexpr int32_t kMostSampled = 4096;
+    constexpr double kDoubt = 0.02;                 // about three standard deviations of a share
+    std::vector<uint64_t>& sample = scratch_.ties;  // distances above places
+    std::vector<double>& sampled = scratch_.sample_weights;
+    sample.clear();
+    sampled.clear();
+    const auto blocks = static_cast<int32_t>(row_.blocks.size());
+    const int32_t step = (blocks * kRun + kMostSampled - 1) / kMostSampled;
+    double sum = 0;
+    for (int32_t block = 0; block < blocks; block += step) {
+      double logits[kRun];
+      double weights[kRun];
+      const int32_t first = block * kBlockSize;
+      const int32_t count = std::min(kRun, row_.logits.vocab_size() - first);
+      row_.logits.Load(first, count, logits);
+      row_.kernels.weigh(logits, count, row_.Scale(temperature_), weights);
+      for (int32_t i = 0; i < count; ++i) {
+        if (KeyOf(logits[i], first + i) < cut_) continue;
+        sample.push_back(OrderedBits(std::abs(logits[i] - mean_)) << kTokenBits | sampled.size());
+        sampled.push_back(weights[i]);
+        sum += weights[i];
+      }
+    }
+    scratch_.sorter(sample.data(), sample.size(), hwy::SortAscending());
+    double near = 0;
+    double before = 0;
+    for (uint64_t entry : sample) {
+      const double distance = FromOrderedBits(entry >> kTokenBits);
+      before += sampled[entry & kTokenMask];
+      if (before < (target_ - kDoubt) * sum) near = distance;
+      if (before > (target_ + kDoubt) * sum) return {near, distance};
+    }
+    return {near, std::max(2 * near, std::abs(row_.max - mean_))};
+  }
+
+  double MassWithin(double distance) {
+    const Interval interval = Around(distance);
     const Zones zones = row_.kernels.tally_zones(row_.logits, row_.Scale(temperature_), cut_,
                                                  interval.low, interval.high, row_.blocks);
     return zones.lower - zones.upper;
@@ -206,7 +275,7 @@ class DeepSearch {
     StartFrom(inner, inner_mass, walk);
     const absl::Span<RankKey> keys = absl::MakeSpan(scratch_.candidates).first(count);
     scratch_.Sort(keys);
-    WalkOutwards(keys, mean_, true, scratch_.group, walk);
+    walk.Outwards(keys, true);
     return walk.Set();
   }
 
@@ -229,7 +298,7 @@ class DeepSearch {
       }
     }
     scratch_.Sort(absl::MakeSpan(keys));
-    WalkOutwards(keys, mean_, true, scratch_.group, walk);
+    walk.Outwards(keys, true);
     return walk.Set();
   }
 
@@ -249,7 +318,7 @@ TypicalSet FindTypical(ScannedRow& row, Ranking& ranking, RankKey cut, double te
                        double typical_p) {
   const auto [mass, logs] = TallyLogs(row, cut, temperature);
   const double mean = temperature * (logs / mass);
-  const double mean_logit = row.max + mean;
+  SelectionScratch& scratch = ranking.selection_scratch();
   for (int32_t reach = kFirstReach;; reach *= kReachGrowth) {
     const int32_t asked = std::min(reach, ranking.EasyReach());
     auto keys = ranking.Top(asked);
@@ -261,15 +330,12 @@ TypicalSet FindTypical(ScannedRow& row, Ranking& ranking, RankKey cut, double te
                         keys.begin());
       all = true;
     }
-    Walk walk(row, temperature, mean, typical_p);
-    walk.set_mass(mass);
-    if (WalkOutwards(keys, mean_logit, all, ranking.selection_scratch().group, walk))
-      return walk.Set();
+    Walk walk(row, temperature, mean, mass, typical_p, scratch);
+    if (walk.Outwards(keys, all)) return walk.Set();
     if (reach >= ranking.EasyReach()) break;
   }
-  Walk walk(row, temperature, mean, typical_p);
-  walk.set_mass(mass);
-  return DeepSearch(row, ranking, cut, temperature, mean_logit, mass, typical_p).Find(walk);
+  Walk walk(row, temperature, mean, mass, typical_p, scratch);
+  return DeepSearch(row, scratch, cut, temperature, row.max + mean, mass, typical_p).Find(walk);
 }
 
 }  // namespace boltzmann::core
