@@ -52,12 +52,18 @@ class Checker {
     Add(field, absl::StrCat(value, " is outside [", low, ", ", high, "]"));
   }
 
+  // Names the first few ids outside [0, V): a list may be long.
   void CheckTokens(absl::Span<const int32_t> ids, int32_t vocab_size, const std::string& field) {
+    constexpr size_t kMostNamed = 8;
+    size_t outside = 0;
     for (size_t i = 0; i < ids.size(); ++i) {
       if (0 <= ids[i] && ids[i] < vocab_size) continue;
+      if (++outside > kMostNamed) continue;
       Add(absl::StrCat(field, "[", i, "]"),
           absl::StrCat(ids[i], " is outside [0, ", vocab_size, ")"));
     }
+    if (outside <= kMostNamed) return;
+    Add(field, absl::StrCat(outside - kMostNamed, " more ids are outside [0, ", vocab_size, ")"));
   }
 
   void CheckSequences(absl::Span<const TokenSequence> sequences, int32_t vocab_size,

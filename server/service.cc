@@ -4,11 +4,9 @@
 #include <string>
 #include <utility>
 
-#include "google/protobuf/arena.h"
-#include "server/convert.h"
-#include "server/parse.h"
 #include "server/status.h"
-#include "spdlog/spdlog.h"
+#include "server/stream.h"
+#include "server/work.h"
 
 namespace boltzmann::server {
 namespace {
@@ -29,77 +27,28 @@ class Call final : public grpc::ServerUnaryReactor {
   // `method` is its name in the log.
   Call(const char* method, grpc::CallbackServerContext& context, grpc::ByteBuffer& response,
        Admission& admission)
-      : method_(method),
-        context_(context),
-        response_(response),
-        admission_(admission),
-        request_(*google::protobuf::Arena::CreateMessage<Request>(&arena_)) {}
+      : response_(response), admission_(admission), work_(method, context.peer(), admission) {}
 
-  void Begin(grpc::ByteBuffer body, const Limits& limits, core::Engine& engine) {
-    absl::Status status = Admit(std::move(body), limits);
-    if (!status.ok()) return End(status);
-    decoded_.batch.deadline = SteadyDeadline(context_);
-    engine.Start(decoded_.batch, [this](const absl::Status& sampled) { End(sampled); });
+  void Begin(grpc::ByteBuffer body, const Limits& limits, core::Engine& engine,
+             steady_clock::time_point deadline) {
+    work_.Begin(std::move(body), limits, engine, deadline, [this](const absl::Status& status) {
+      Finish(status.ok() ? Serialize(work_.MakeReply(), response_) : ToGrpc(status));
+    });
   }
 
-  void OnCancel() override { decoded_.batch.cancelled.store(true, std::memory_order_relaxed); }
+  void OnCancel() override { work_.Cancel(); }
 
   void OnDone() override {
     Admission& admission = admission_;
-    const bool admitted = rows_admitted_ > 0;
+    const bool entered = work_.HasEntered();
     delete this;
-    if (admitted) admission.Leave();
+    if (entered) admission.Leave();
   }
 
  private:
-  absl::Status Admit(grpc::ByteBuffer body, const Limits& limits) {
-    absl::Status status = Parse(std::move(body), limits, request_);
-    if (status.ok()) status = Decode(request_, limits, decoded_);
-    if (!status.ok()) return status;
-    const auto rows = static_cast<uint32_t>(decoded_.batch.rows.size());
-    status = admission_.Enter(rows);
-    if (status.ok()) rows_admitted_ = rows;
-    return status;
-  }
-
-  void End(const absl::Status& status) {
-    // Before the reply is sent, so that a caller who has it finds room for the next call.
-    if (rows_admitted_ > 0) admission_.Release(rows_admitted_);
-    if (status.ok()) {
-      const grpc::Status encoded = Reply();
-      Log(status);
-      return Finish(encoded);
-    }
-    Log(status);
-    Finish(ToGrpc(status));
-  }
-
-  grpc::Status Reply() {
-    auto& response = *google::protobuf::Arena::CreateMessage<Response>(&arena_);
-    Encode(decoded_, response);
-    bool own_buffer = false;
-    return grpc::GenericSerialize<grpc::ProtoBufferWriter, Response>(response, &response_,
-                                                                     &own_buffer);
-  }
-
-  void Log(const absl::Status& status) const {
-    const auto taken = std::chrono::duration<double, std::milli>(steady_clock::now() - begun_);
-    const v1::Logits& logits = request_.logits();
-    spdlog::info("{} rows={} vocab_size={} type={} status={} ms={:.3f} peer={}{}{}", method_,
-                 logits.row_count(), logits.vocab_size(), NameOf(logits.data_type()),
-                 absl::StatusCodeToString(status.code()), taken.count(), context_.peer(),
-                 status.ok() ? "" : " error=", std::string(status.message()));
-  }
-
-  const steady_clock::time_point begun_ = steady_clock::now();
-  const char* const method_;
-  grpc::CallbackServerContext& context_;
   grpc::ByteBuffer& response_;
   Admission& admission_;
-  google::protobuf::Arena arena_;
-  Request& request_;  // on the arena
-  DecodedRequest decoded_;
-  uint32_t rows_admitted_ = 0;
+  Work<Request, Response> work_;
 };
 
 }  // namespace
@@ -110,7 +59,7 @@ grpc::ServerUnaryReactor* SamplerService::Start(const char* method,
                                                 const grpc::ByteBuffer& request,
                                                 grpc::ByteBuffer& response) {
   auto* call = new Call<Request, Response>(method, context, response, admission_);
-  call->Begin(request, limits_, engine_);
+  call->Begin(request, limits_, engine_, SteadyDeadline(context));
   return call;
 }
 
@@ -118,6 +67,11 @@ grpc::ServerUnaryReactor* SamplerService::Sample(grpc::CallbackServerContext* co
                                                  const grpc::ByteBuffer* request,
                                                  grpc::ByteBuffer* response) {
   return Start<v1::SampleRequest, v1::SampleResponse>("Sample", *context, *request, *response);
+}
+
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* SamplerService::StreamSample(
+    grpc::CallbackServerContext* context) {
+  return NewSampleStream(*context, SteadyDeadline(*context), limits_, engine_, admission_);
 }
 
 grpc::ServerUnaryReactor* SamplerService::Score(grpc::CallbackServerContext* context,

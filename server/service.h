@@ -12,11 +12,12 @@ namespace boltzmann::server {
 // Requests that hold logits are taken as raw bytes, so that a body which is none is answered
 // as any other bad argument.
 using SamplerServiceBase = v1::SamplerService::WithRawCallbackMethod_Sample<
-    v1::SamplerService::WithRawCallbackMethod_Score<
-        v1::SamplerService::WithRawCallbackMethod_Verify<
-            v1::SamplerService::WithRawCallbackMethod_Describe<
-                v1::SamplerService::WithCallbackMethod_GetServerInfo<
-                    v1::SamplerService::Service>>>>>;
+    v1::SamplerService::WithRawCallbackMethod_StreamSample<
+        v1::SamplerService::WithRawCallbackMethod_Score<
+            v1::SamplerService::WithRawCallbackMethod_Verify<
+                v1::SamplerService::WithRawCallbackMethod_Describe<
+                    v1::SamplerService::WithCallbackMethod_GetServerInfo<
+                        v1::SamplerService::Service>>>>>>;
 
 // Each call is a straight line: decode, enter, sample, encode, finish. Decoding happens
 // on gRPC's thread; the engine's workers do the rest.
@@ -29,6 +30,9 @@ class SamplerService final : public SamplerServiceBase {
   grpc::ServerUnaryReactor* Sample(grpc::CallbackServerContext* context,
                                    const grpc::ByteBuffer* request,
                                    grpc::ByteBuffer* response) override;
+
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* StreamSample(
+      grpc::CallbackServerContext* context) override;
 
   grpc::ServerUnaryReactor* Score(grpc::CallbackServerContext* context,
                                   const grpc::ByteBuffer* request,

@@ -4,7 +4,6 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
-#include "boltzmann/rpc/v1/error.pb.h"
 
 namespace boltzmann::server {
 namespace {
@@ -70,19 +69,24 @@ absl::Status BadRequest(const std::vector<core::Violation>& violations) {
   return status;
 }
 
-grpc::Status ToGrpc(const absl::Status& status) {
-  const auto code = static_cast<grpc::StatusCode>(status.code());
-  const std::string message(status.message());
-  rpc::v1::Status details;
+rpc::v1::Status ToProto(const absl::Status& status) {
+  rpc::v1::Status proto;
+  proto.set_code(static_cast<int>(status.code()));
+  proto.set_message(std::string(status.message()));
   status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
-    auto* detail = details.add_details();
+    auto* detail = proto.add_details();
     detail->set_type_url(std::string(url));
     detail->set_value(std::string(payload));
   });
-  if (details.details().empty()) return grpc::Status(code, message);
-  details.set_code(static_cast<int>(code));
-  details.set_message(message);
-  return grpc::Status(code, message, details.SerializeAsString());
+  return proto;
+}
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  const auto code = static_cast<grpc::StatusCode>(status.code());
+  const std::string message(status.message());
+  const rpc::v1::Status proto = ToProto(status);
+  if (proto.details().empty()) return grpc::Status(code, message);
+  return grpc::Status(code, message, proto.SerializeAsString());
 }
 
 }  // namespace boltzmann::server

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "boltzmann/rpc/v1/error.pb.h"
 #include "core/params.h"
 #include "grpcpp/support/status.h"
 
@@ -14,6 +15,9 @@ namespace boltzmann::server {
 // header holds 8 KB at most, so a list too long for one ends with how many were left
 // out. REQUIRES: there is at least one.
 absl::Status BadRequest(const std::vector<core::Violation>& violations);
+
+// The same code, message and details, as a message.
+rpc::v1::Status ToProto(const absl::Status& status);
 
 // The same code, message and details, as gRPC sends them: details travel as a
 // google.rpc.Status.

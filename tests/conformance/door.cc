@@ -54,55 +54,68 @@ std::shared_ptr<server::Server> StartServer(const std::string& listen, int worke
   return *std::move(server);
 }
 
-// The server, and a stub that calls it.
-struct Callee {
-  std::shared_ptr<server::Server> server;
-  std::unique_ptr<v1::SamplerService::Stub> stub;
-};
-
-template <typename Request, typename Response>
-Method<Request, Response> StubMethod(std::shared_ptr<Callee> callee,
-                                     grpc::Status (v1::SamplerService::Stub::*method)(
-                                         grpc::ClientContext*, const Request&, Response*)) {
-  return [callee, method](const Request& request) -> absl::StatusOr<Response> {
-    grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(absl::Now() + kTimeout));
-    Response response;
-    const grpc::Status status = (callee->stub.get()->*method)(&context, request, &response);
-    if (!status.ok()) return client::ToAbslStatus(status);
-    return response;
-  };
-}
-
 // The server, and a client that calls it.
-Door Caller(std::shared_ptr<server::Server> server, absl::StatusOr<client::Client> client,
-            std::shared_ptr<grpc::Channel> channel) {
+Door Caller(std::shared_ptr<server::Server> server, absl::StatusOr<client::Client> client) {
   if (!client.ok()) ADD_FAILURE() << client.status();
   auto caller = std::make_shared<client::Client>(*std::move(client));
-  auto callee = std::make_shared<Callee>();
-  callee->server = server;
-  callee->stub = v1::SamplerService::NewStub(std::move(channel));
-  using Stub = v1::SamplerService::Stub;
   return {.sample = [server, caller](const auto& request) { return caller->Sample(request); },
-          .score = StubMethod(callee, &Stub::Score),
-          .verify = StubMethod(callee, &Stub::Verify),
-          .describe = StubMethod(callee, &Stub::Describe)};
+          .score = [server, caller](const auto& request) { return caller->Score(request); },
+          .verify = [server, caller](const auto& request) { return caller->Verify(request); },
+          .describe = [server, caller](const auto& request) { return caller->Describe(request); }};
 }
 
 Door OpenInProcess(int worker_count) {
   const auto server = StartServer("127.0.0.1:0", worker_count);
-  const auto channel = server->TEST_InProcessChannel();
-  return Caller(server, client::Client::Create(channel, kTimeout), channel);
+  return Caller(server, client::Client::Create(server->TEST_InProcessChannel(), kTimeout));
 }
 
 Door OpenSocket(const std::string& listen, int worker_count) {
   const auto server = StartServer(listen, worker_count);
   const std::string& target = server->addresses().front();
+  return Caller(server, client::Client::Create({.target = target, .timeout = kTimeout}));
+}
+
+// One stream for all calls of Sample.
+class Stream {
+ public:
+  explicit Stream(const std::shared_ptr<grpc::Channel>& channel)
+      : stub_(v1::SamplerService::NewStub(channel)), stream_(stub_->StreamSample(&context_)) {}
+
+  ~Stream() {
+    stream_->WritesDone();
+    const grpc::Status status = stream_->Finish();
+    EXPECT_TRUE(status.ok()) << status.error_message();
+  }
+
+  absl::StatusOr<v1::SampleResponse> Sample(const v1::SampleRequest& request) {
+    v1::SampleResponse response;
+    if (!stream_->Write(request) || !stream_->Read(&response)) {
+      return absl::UnavailableError("the stream is broken");
+    }
+    if (!response.has_error()) return response;
+    return client::ToAbslStatus(grpc::Status(static_cast<grpc::StatusCode>(response.error().code()),
+                                             response.error().message(),
+                                             response.error().SerializeAsString()));
+  }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<v1::SamplerService::Stub> stub_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::SampleRequest, v1::SampleResponse>> stream_;
+};
+
+Door OpenStream(int worker_count) {
+  const auto server = StartServer("127.0.0.1:0", worker_count);
+  const std::string& target = server->addresses().front();
+  Door door = Caller(server, client::Client::Create({.target = target, .timeout = kTimeout}));
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
-  arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, 1 << 20);
-  return Caller(server, client::Client::Create({.target = target, .timeout = kTimeout}),
-                grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments));
+  // The stream goes first, so that the server's end finds it ended.
+  const std::shared_ptr<Stream> stream(
+      new Stream(grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments)),
+      [server](Stream* open) { delete open; });
+  door.sample = [stream](const auto& request) { return stream->Sample(request); };
+  return door;
 }
 
 }  // namespace
@@ -121,6 +134,7 @@ const std::vector<NamedDoor>& AllDoors() {
       {"Core", OpenCore},
       {"InProcess", OpenInProcess},
       {"Tcp", [](int workers) { return OpenSocket("127.0.0.1:0", workers); }},
+      {"Stream", OpenStream},
       {"UnixSocket", [](int workers) { return OpenSocket(NewUnixAddress(), workers); }},
   };
   return *kDoors;
