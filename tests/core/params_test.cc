@@ -204,6 +204,13 @@ TEST(Validate, NamesEveryTokenIdOutsideTheVocabulary) {
                   Violation{"outputs[0].named_token_ids[5]", "2147483647 is outside [0, 8)"}));
 }
 
+TEST(Validate, NamesTheFirstFewOfManyTokenIdsOutsideTheVocabulary) {
+  const std::vector<int32_t> named(1000, 9);
+  const std::vector<Violation> violations = Check({.named_token_ids = named}, 8);
+  ASSERT_EQ(violations.size(), 9u);
+  EXPECT_EQ(violations.back().description, "992 more ids are outside [0, 8)");
+}
+
 TEST(StageNames, AreTheNamesThatTheContractLists) {
   const std::vector<std::string> names(core::StageNames().begin(), core::StageNames().end());
   EXPECT_THAT(names,
