@@ -43,6 +43,7 @@ class Stages {
     for (Stage stage : params_.Order()) {
       if (!params_.IsOn(stage, vocab_size_)) continue;
       if (!set_.greedy) Apply(stage);
+      narrowed_ |= stage != Stage::kTemperature && stage != Stage::kXtc;
       const bool reweighed = stage == Stage::kTemperature && !set_.greedy;
       if (reports != nullptr) Report(NameOf(stage), reweighed, *reports);
     }
@@ -126,8 +127,12 @@ class Stages {
     return *measured_;
   }
 
+  // How many of the absent tokens an earlier stage has taken is not known.
   MassRange AbsentMass() const {
-    return MayHaveAbsent() ? MassOf(absent_, row_.max, set_.temperature) : MassRange();
+    if (!MayHaveAbsent()) return {};
+    MassRange range = MassOf(absent_, row_.max, set_.temperature);
+    if (narrowed_) range.low = 0;
+    return range;
   }
 
   double EntropyNats() {
@@ -197,6 +202,14 @@ class Stages {
         FindTopP(row_, ranking_, from, set_.temperature, params_.top_p, absent.low);
     Raise(found.cut);
     measured_ = found.kept;
+    if (absent.high > 0 && found.cut == from) EndWithCandidates(absent.high);
+  }
+
+  // Where the candidates are nucleus enough, no absent token is in it.
+  void EndWithCandidates(double most_absent) {
+    const double mass = MeasureExactly().mass;
+    if (mass / (mass + most_absent) < params_.top_p) return;
+    Raise(ranking_.Top(row_.logits.vocab_size()).back());
   }
 
   // The first k of the nucleus: both are prefixes of what the stage before left.
@@ -284,7 +297,8 @@ class Stages {
     top = top.first(std::partition_point(top.begin(), top.end(),
                                          [this](RankKey key) { return key >= set_.cut; }) -
                     top.begin());
-    if (static_cast<int32_t>(top.size()) < kMirostatTokens) GoByAll();
+    const bool full = static_cast<int32_t>(top.size()) == kMirostatTokens;
+    if (!full || top.back() < absent_.before) GoByAll();
     if (top.size() < 2) return;
     double products = 0;
     double squares = 0;
@@ -341,7 +355,8 @@ class Stages {
   ScannedRow& row_;
   Ranking& ranking_;
   KeptSet set_;
-  bool gone_ = false;  // top-k has left no room for absent tokens
+  bool gone_ = false;      // top-k has left no room for absent tokens
+  bool narrowed_ = false;  // a stage may have removed some of them
   // The mass of what is left, if it was measured; then the blocks' kept_mass is its parts.
   std::optional<Kept> measured_;
   double reported_mass_ = 0;  // as of the latest report, in units of the largest weight

@@ -24,6 +24,7 @@ constexpr int kBins = 15;
 // A row that takes part.
 struct FittedRow {
   const LogitRow* logits;
+  int32_t token;       // scored
   double max = 0;      // the largest logit
   double target = 0;   // the scored token's, relative to that
   bool first = false;  // whether the scored token is the row's first
@@ -39,14 +40,12 @@ class Loss {
   Loss(const Kernels& kernels, const Batch& batch, absl::Span<RowScratch> scratch, ForRows for_rows)
       : kernels_(kernels), scratch_(scratch), for_rows_(for_rows) {
     for (size_t i = 0; i < batch.rows.size(); ++i) {
-      if (IsAnswered(batch.results.rows()[i].status)) rows_.push_back({&batch.rows[i].logits});
+      if (!IsAnswered(batch.results.rows()[i].status)) continue;
+      rows_.push_back({&batch.rows[i].logits, *batch.rows[i].scored_token});
     }
-    std::vector<int32_t> tokens;
-    for (size_t i = 0; i < batch.rows.size(); ++i) {
-      if (IsAnswered(batch.results.rows()[i].status)) tokens.push_back(*batch.rows[i].scored_token);
-    }
+    if (rows_.empty()) return;
     for_rows_(static_cast<int>(rows_.size()),
-              [&](int worker, int row) { Look(scratch_[worker], tokens[row], rows_[row]); });
+              [&](int worker, int row) { Look(scratch_[worker], rows_[row]); });
   }
 
   bool HasRows() const { return !rows_.empty(); }
@@ -81,12 +80,12 @@ class Loss {
 
  private:
   // Finds what does not depend on the temperature.
-  void Look(RowScratch& scratch, int32_t token, FittedRow& row) {
+  void Look(RowScratch& scratch, FittedRow& row) {
     const ScannedRow scanned = ScanRow(scratch, row);
     Ranking ranking(scanned, scratch.ranking);
     row.max = scanned.max;
-    row.target = row.logits->ReceivedAt(token) - row.max;
-    row.first = TokenOf(ranking.Top(1).front()) == token;
+    row.target = row.logits->ReceivedAt(row.token) - row.max;
+    row.first = TokenOf(ranking.Top(1).front()) == row.token;
   }
 
   ScannedRow ScanRow(RowScratch& scratch, const FittedRow& row) const {

@@ -6,6 +6,7 @@
 
 #include "absl/types/span.h"
 #include "tests/core/random_rows.h"
+#include "tests/core/random_samplers.h"
 #include "tests/core/rows.h"
 
 namespace boltzmann::test {
@@ -19,6 +20,14 @@ class Fnv {
   void Add(uint32_t word) { value_ = (value_ ^ word) * 0x100000001B3; }
   void Add(int32_t word) { Add(static_cast<uint32_t>(word)); }
   void Add(float x) { Add(std::bit_cast<uint32_t>(x)); }
+  void Add(double x) {
+    const auto bits = std::bit_cast<uint64_t>(x);
+    Add(static_cast<uint32_t>(bits));
+    Add(static_cast<uint32_t>(bits >> 32));
+  }
+  void Add(const char* text) {
+    for (; *text != 0; ++text) Add(static_cast<uint32_t>(*text));
+  }
 
   // The length first, so that no value passes from one column to the next unseen.
   template <typename T>
@@ -59,22 +68,45 @@ void Add(const core::RowResult& result, Fnv& hash) {
   hash.Add(result.kept_mass);
 }
 
-}  // namespace
+void AddStages(const core::RowResult& result, Fnv& hash) {
+  hash.Add(result.mirostat_mu);
+  hash.Add(static_cast<uint32_t>(result.stages.size()));
+  for (const core::StageReport& stage : result.stages) {
+    hash.Add(stage.name);
+    hash.Add(stage.token_count);
+    hash.Add(stage.mass);
+    hash.Add(stage.entropy);
+    hash.Add(stage.temperature);
+  }
+}
 
-RowHash HashShard(core::Engine& engine, int shard) {
-  static_assert(kRowsPerShard % kRowsPerBatch == 0);
-  RandomRows random(shard);
+// Samples `count` rows of a series; `add_more` adds what else of an answer is hashed.
+template <typename Random, typename AddMore>
+RowHash HashRows(core::Engine& engine, int count, Random random, AddMore add_more) {
   Fnv logits, answers;
-  for (int done = 0; done < kRowsPerShard; done += kRowsPerBatch) {
+  for (int done = 0; done < count; done += kRowsPerBatch) {
     std::vector<Row> rows;
     for (int i = 0; i < kRowsPerBatch; ++i) rows.push_back(random.Next());
     const Sampled sampled(engine, rows);
     for (int i = 0; i < kRowsPerBatch; ++i) {
       logits.Add<float>(rows[i].logits.widened());
       Add(sampled[i], answers);
+      add_more(sampled[i], answers);
     }
   }
   return {logits.value(), answers.value()};
+}
+
+}  // namespace
+
+RowHash HashShard(core::Engine& engine, int shard) {
+  static_assert(kRowsPerShard % kRowsPerBatch == 0);
+  return HashRows(engine, kRowsPerShard, RandomRows(shard), [](const core::RowResult&, Fnv&) {});
+}
+
+RowHash HashSamplerShard(core::Engine& engine, int shard) {
+  static_assert(kSamplerRowsPerShard % kRowsPerBatch == 0);
+  return HashRows(engine, kSamplerRowsPerShard, RandomSamplers(shard), AddStages);
 }
 
 }  // namespace boltzmann::test

@@ -18,6 +18,9 @@ struct RowHash {
 // OK.
 RowHash HashShard(core::Engine& engine, int shard);
 
+// The same of one shard of random_samplers.h, with what each stage left and mirostat_mu.
+RowHash HashSamplerShard(core::Engine& engine, int shard);
+
 }  // namespace boltzmann::test
 
 #endif  // BOLTZMANN_TESTS_GOLDEN_ROW_HASH_H_

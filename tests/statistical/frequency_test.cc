@@ -12,25 +12,15 @@
 #include "gtest/gtest.h"
 #include "tests/core/rows.h"
 #include "tests/reference.h"
+#include "tests/statistical/chi_square.h"
 
 namespace boltzmann::test {
 namespace {
 
 using core::SamplingParams;
 
-constexpr double kAlpha = 1e-6;  // the rate of false alarms of each test, over all seeds
 constexpr uint32_t kTotal = 50000;
 constexpr size_t kVocabSize = 32;
-
-// The probability that chi-square with `freedom` degrees is at least x: one minus the
-// regularised lower incomplete gamma function, by its power series.
-double TailOfChiSquare(double x, int freedom) {
-  if (x <= 0) return 1;
-  const double a = freedom / 2.0, half = x / 2;
-  double term = 1, sum = 1;
-  for (int n = 1; term > sum * 1e-17; ++n) sum += term *= half / (a + n);
-  return 1 - sum * std::exp(a * std::log(half) - half - std::lgamma(a + 1));
-}
 
 TEST(TailOfChiSquare, EqualsPrintedTables) {
   EXPECT_NEAR(TailOfChiSquare(3.841, 1), .05, 1e-4);
@@ -38,27 +28,6 @@ TEST(TailOfChiSquare, EqualsPrintedTables) {
   EXPECT_NEAR(TailOfChiSquare(61.098, 31), .001, 1e-5);
   EXPECT_NEAR(TailOfChiSquare(23.928, 1), 1e-6, 1e-8);
   EXPECT_NEAR(TailOfChiSquare(30.665, 3), 1e-6, 1e-8);
-}
-
-// The chance of counts at least as far from what is expected. Cells of which fewer than
-// five are expected share one cell.
-double ChanceOf(const std::vector<uint32_t>& counts, const std::vector<double>& expected) {
-  double chi_square = 0, rare_expected = 0, rare_count = 0;
-  int cells = 0;
-  const auto add = [&](double count, double due) {
-    chi_square += (count - due) * (count - due) / due;
-    ++cells;
-  };
-  for (size_t i = 0; i < counts.size(); ++i) {
-    if (expected[i] >= 5) {
-      add(counts[i], expected[i]);
-    } else {
-      rare_expected += expected[i];
-      rare_count += counts[i];
-    }
-  }
-  if (rare_expected > 0) add(rare_count, rare_expected);
-  return cells < 2 ? 1 : TailOfChiSquare(chi_square, cells - 1);
 }
 
 // What the fixed stream of draws is made of.
