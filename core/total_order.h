@@ -20,16 +20,16 @@ inline constexpr int kTokenBits = 24;
 inline constexpr uint64_t kTokenMask = (uint64_t{1} << kTokenBits) - 1;
 inline constexpr int32_t kLastToken = kTokenMask;
 
-// Where a 40-bit magnitude stops being positive.
-inline constexpr uint64_t kPositive = uint64_t{1} << 39;
+// The ordered bits of 0; there is one zero only, so that each number has a neighbour that differs.
+inline constexpr uint64_t kZero = uint64_t{1} << 39;
 
 constexpr uint64_t FromMagnitude(uint64_t magnitude, bool negative) {
-  return negative ? kPositive - 1 - magnitude : kPositive | magnitude;
+  return negative ? kZero - magnitude : kZero + magnitude;
 }
 
 // A logit as an integer of 40 bits that compares as it does. REQUIRES: not NaN.
 constexpr uint64_t OrderedBits(float logit) {
-  const uint32_t bits = std::bit_cast<uint32_t>(logit + 0.0f);  // -0 and +0 are equal
+  const uint32_t bits = std::bit_cast<uint32_t>(logit);
   return FromMagnitude(uint64_t{bits & 0x7FFFFFFFu} << 8, bits >> 31);
 }
 
@@ -37,7 +37,7 @@ constexpr uint64_t OrderedBits(float logit) {
 // infinite.
 constexpr uint64_t OrderedBits(double logit) {
   constexpr uint64_t kInfinity = uint64_t{255} << 31;
-  const uint64_t bits = std::bit_cast<uint64_t>(logit + 0.0);
+  const uint64_t bits = std::bit_cast<uint64_t>(logit);
   const uint64_t positive = bits & ~(uint64_t{1} << 63);
   const double size = std::bit_cast<double>(positive);
   uint64_t magnitude = kInfinity;
@@ -50,8 +50,8 @@ constexpr uint64_t OrderedBits(double logit) {
 }
 
 constexpr double FromOrderedBits(uint64_t ordered) {
-  const bool negative = ordered < kPositive;
-  const uint64_t magnitude = negative ? kPositive - 1 - ordered : ordered - kPositive;
+  const bool negative = ordered < kZero;
+  const uint64_t magnitude = negative ? kZero - ordered : ordered - kZero;
   double size = std::numeric_limits<double>::infinity();
   if (magnitude < uint64_t{1} << 31) {
     size = static_cast<double>(magnitude) * 0x1p-157;
@@ -74,10 +74,7 @@ constexpr uint64_t OrderedBitsDown(double bound) {
 
 // The least float that is at least `logit`, and the greatest that is at most that.
 constexpr float FloatUp(double logit) {
-  const uint64_t ordered = OrderedBitsUp(logit);
-  const uint64_t rest = ordered >= kPositive ? 255 : 0;  // towards a magnitude of 31 bits
-  return static_cast<float>(FromOrderedBits(ordered >= kPositive ? (ordered + rest) & ~uint64_t{255}
-                                                                 : ordered | uint64_t{255}));
+  return static_cast<float>(FromOrderedBits((OrderedBitsUp(logit) + 255) & ~uint64_t{255}));
 }
 constexpr float FloatDown(double logit) { return -FloatUp(-logit); }
 
@@ -86,8 +83,7 @@ constexpr uint32_t SortableBits(float logit) {
   return static_cast<uint32_t>(OrderedBits(logit) >> 8);
 }
 constexpr float FromSortableBits(uint32_t sortable) {
-  const uint64_t rest = sortable >> 31 ? 0 : 255;
-  return static_cast<float>(FromOrderedBits(uint64_t{sortable} << 8 | rest));
+  return static_cast<float>(FromOrderedBits(uint64_t{sortable} << 8));
 }
 
 // The key of a token. REQUIRES: logit is not NaN, 0 <= token_id <= kLastToken.

@@ -121,6 +121,15 @@ absl::Status Decode(const v1::SampleRequest& request, const Limits& limits,
   return End(request, decoding);
 }
 
+absl::Status Decode(const v1::StreamSampleRequest& request, const Limits& limits,
+                    DecodedRequest& decoded) {
+  Decoding decoding{limits, decoded};
+  RefuseUnknownFields(request, "the request on the stream", decoding);
+  Begin(request.request(), decoding);
+  DecodeRowOutputs(request.request(), decoding);
+  return End(request.request(), decoding);
+}
+
 absl::Status Decode(const v1::ScoreRequest& request, const Limits& limits,
                     DecodedRequest& decoded) {
   Decoding decoding{limits, decoded};

@@ -38,6 +38,8 @@ struct DecodedRequest {
 // RESOURCE_EXHAUSTED if it exceeds a limit, which is looked at before its rows are.
 absl::Status Decode(const v1::SampleRequest& request, const Limits& limits,
                     DecodedRequest& decoded);
+absl::Status Decode(const v1::StreamSampleRequest& request, const Limits& limits,
+                    DecodedRequest& decoded);
 absl::Status Decode(const v1::ScoreRequest& request, const Limits& limits, DecodedRequest& decoded);
 absl::Status Decode(const v1::VerifyRequest& request, const Limits& limits,
                     DecodedRequest& decoded);
@@ -47,6 +49,7 @@ absl::Status Decode(const v1::DescribeRequest& request, const Limits& limits,
 // Writes the results of a batch that ended with OK. REQUIRES: `decoded` was decoded from a
 // request of the same method.
 void Encode(const DecodedRequest& decoded, v1::SampleResponse& response);
+void Encode(const DecodedRequest& decoded, v1::StreamSampleResponse& response);
 void Encode(const DecodedRequest& decoded, v1::ScoreResponse& response);
 void Encode(const DecodedRequest& decoded, v1::VerifyResponse& response);
 void Encode(const DecodedRequest& decoded, v1::DescribeResponse& response);

@@ -131,6 +131,10 @@ void Encode(const DecodedRequest& decoded, v1::SampleResponse& response) {
   EncodeRows(decoded.batch, *response.mutable_results());
 }
 
+void Encode(const DecodedRequest& decoded, v1::StreamSampleResponse& response) {
+  Encode(decoded, *response.mutable_response());
+}
+
 void Encode(const DecodedRequest& decoded, v1::ScoreResponse& response) {
   const core::Results& results = decoded.batch.results;
   EncodeRows(decoded.batch, *response.mutable_results());

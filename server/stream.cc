@@ -11,7 +11,7 @@
 namespace boltzmann::server {
 namespace {
 
-using SampleWork = Work<v1::SampleRequest, v1::SampleResponse>;
+using SampleWork = Work<v1::StreamSampleRequest, v1::StreamSampleResponse>;
 
 // A stream from its first byte to its last. At any time at most one read and one write are on
 // their way; requests are begun as they come and answered in their order.
@@ -85,7 +85,7 @@ class SampleStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
     if (status.ok()) {
       (void)Serialize(step.work.MakeReply(), step.reply);
     } else {
-      v1::SampleResponse response;
+      v1::StreamSampleResponse response;
       *response.mutable_error() = ToProto(status);
       (void)Serialize(response, step.reply);
     }

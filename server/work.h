@@ -20,6 +20,15 @@
 
 namespace boltzmann::server {
 
+// The logits of a request, for the log.
+template <typename Request>
+const v1::Logits& LogitsOf(const Request& request) {
+  return request.logits();
+}
+inline const v1::Logits& LogitsOf(const v1::StreamSampleRequest& request) {
+  return request.request().logits();
+}
+
 // One request, from its bytes to those of its reply: decode, enter, sample, encode.
 template <typename Request, typename Response>
 class Work {
@@ -76,7 +85,7 @@ class Work {
 
   void Log(const absl::Status& status) const {
     const auto taken = std::chrono::duration<double, std::milli>(Clock::now() - begun_);
-    const v1::Logits& logits = request_.logits();
+    const v1::Logits& logits = LogitsOf(request_);
     spdlog::info("{} rows={} vocab_size={} type={} status={} ms={:.3f} peer={}{}{}", method_,
                  logits.row_count(), logits.vocab_size(), NameOf(logits.data_type()),
                  absl::StatusCodeToString(status.code()), taken.count(), peer_,

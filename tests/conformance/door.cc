@@ -88,11 +88,13 @@ class Stream {
   }
 
   absl::StatusOr<v1::SampleResponse> Sample(const v1::SampleRequest& request) {
-    v1::SampleResponse response;
-    if (!stream_->Write(request) || !stream_->Read(&response)) {
+    v1::StreamSampleRequest wrapped;
+    *wrapped.mutable_request() = request;
+    v1::StreamSampleResponse response;
+    if (!stream_->Write(wrapped) || !stream_->Read(&response)) {
       return absl::UnavailableError("the stream is broken");
     }
-    if (!response.has_error()) return response;
+    if (!response.has_error()) return response.response();
     return client::ToAbslStatus(grpc::Status(static_cast<grpc::StatusCode>(response.error().code()),
                                              response.error().message(),
                                              response.error().SerializeAsString()));
@@ -101,7 +103,8 @@ class Stream {
  private:
   grpc::ClientContext context_;
   std::unique_ptr<v1::SamplerService::Stub> stub_;
-  std::unique_ptr<grpc::ClientReaderWriter<v1::SampleRequest, v1::SampleResponse>> stream_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::StreamSampleRequest, v1::StreamSampleResponse>>
+      stream_;
 };
 
 Door OpenStream(int worker_count) {

@@ -63,6 +63,16 @@ TEST(TopK, KeepsExactlyKOfAThousandTies) {
   }
 }
 
+// It once looked for ever, where thousands of tokens left were tied at 0.
+TEST(TopK, OfMoreTokensThanAMaskLeavesKeepsThemAll) {
+  Row row = FullRow(Encoded(std::vector<float>(50257, 0.0f)), {.top_k = 30000});
+  const std::vector<uint32_t> mask(500, 0x55555555);
+  row.state.allowed_token_mask =
+      absl::MakeConstSpan(reinterpret_cast<const std::byte*>(mask.data()), 4 * mask.size());
+  row.outputs = {.kept_stats = true, .named_token_ids = {}};
+  EXPECT_EQ(*Sampled(SharedEngine(), row)[0].kept_count, 8000u);
+}
+
 TEST(TopK, NeverCountsMinusInfinity) {
   EXPECT_THAT(Kept(Encoded({-kInf, 1, -kInf, 2}), {.top_k = 3}), ElementsAre(3, 1));
   EXPECT_THAT(Kept(Encoded({-kInf, 1, -kInf, 2}), {.top_k = 1}), ElementsAre(3));

@@ -86,5 +86,13 @@ TEST(TotalOrder, BoundsLieNextToAnyNumber) {
   }
 }
 
+// A search that steps from a logit to the one below never ended while there were two zeros.
+TEST(TotalOrder, EveryLogitHasNeighboursThatDiffer) {
+  for (double logit : {0.0, -0.0, 1.0, -1.0, 0x1p-157, -0x1p-157}) {
+    EXPECT_LT(FromOrderedBits(OrderedBits(logit) - 1), logit);
+    EXPECT_GT(FromOrderedBits(OrderedBits(logit) + 1), logit);
+  }
+}
+
 }  // namespace
 }  // namespace boltzmann::test

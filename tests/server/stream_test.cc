@@ -16,7 +16,7 @@
 namespace boltzmann::test {
 namespace {
 
-using ClientStream = grpc::ClientReaderWriter<v1::SampleRequest, v1::SampleResponse>;
+using ClientStream = grpc::ClientReaderWriter<v1::StreamSampleRequest, v1::StreamSampleResponse>;
 
 // A stream to a server of its own.
 class StreamSample : public testing::Test {
@@ -33,11 +33,12 @@ class StreamSample : public testing::Test {
 };
 
 // A request that can be told from others by its reply: the token drawn is `token`.
-v1::SampleRequest RequestFor(int token, int vocab_size = 64) {
+v1::StreamSampleRequest RequestFor(int token, int vocab_size = 64) {
   std::vector<float> row(vocab_size, 0.0f);
   row[token] = 100;
-  v1::SampleRequest request = RequestOf({row});
-  request.add_params()->set_temperature(0);
+  v1::StreamSampleRequest request;
+  *request.mutable_request() = RequestOf({row});
+  request.mutable_request()->add_params()->set_temperature(0);
   return request;
 }
 
@@ -50,10 +51,10 @@ TEST_F(StreamSample, AnswersInTheOrderOfTheRequestsHoweverLongEachTakes) {
     }
     stream_->WritesDone();
   });
-  v1::SampleResponse response;
+  v1::StreamSampleResponse response;
   for (int i = 0; i < kRequests; ++i) {
     ASSERT_TRUE(stream_->Read(&response)) << i;
-    ASSERT_EQ(response.results(0).drawn().token_ids(0), i % 64) << i;
+    ASSERT_EQ(response.response().results(0).drawn().token_ids(0), i % 64) << i;
   }
   EXPECT_FALSE(stream_->Read(&response));
   writer.join();
@@ -65,22 +66,24 @@ TEST_F(StreamSample, AnswersAsSampleDoes) {
   v1::SampleResponse unary;
   grpc::ClientContext context;
   ASSERT_TRUE(stub_->Sample(&context, request, &unary).ok());
-  v1::SampleResponse streamed;
-  ASSERT_TRUE(stream_->Write(request) && stream_->Read(&streamed));
-  EXPECT_EQ(streamed.SerializeAsString(), unary.SerializeAsString());
+  v1::StreamSampleRequest wrapped;
+  *wrapped.mutable_request() = request;
+  v1::StreamSampleResponse streamed;
+  ASSERT_TRUE(stream_->Write(wrapped) && stream_->Read(&streamed));
+  EXPECT_EQ(streamed.response().SerializeAsString(), unary.SerializeAsString());
 }
 
 TEST_F(StreamSample, TellsWhatIsWrongWithOneRequestAndGoesOn) {
-  v1::SampleRequest bad = RequestFor(1);
-  bad.mutable_params(0)->set_top_p(1.7);
+  v1::StreamSampleRequest bad = RequestFor(1);
+  bad.mutable_request()->mutable_params(0)->set_top_p(1.7);
   ASSERT_TRUE(stream_->Write(RequestFor(5)) && stream_->Write(bad) &&
               stream_->Write(RequestFor(6)));
   stream_->WritesDone();
-  v1::SampleResponse responses[3];
-  for (v1::SampleResponse& response : responses) ASSERT_TRUE(stream_->Read(&response));
-  EXPECT_EQ(responses[0].results(0).drawn().token_ids(0), 5);
-  EXPECT_EQ(responses[2].results(0).drawn().token_ids(0), 6);
-  EXPECT_EQ(responses[1].results_size(), 0);
+  v1::StreamSampleResponse responses[3];
+  for (v1::StreamSampleResponse& response : responses) ASSERT_TRUE(stream_->Read(&response));
+  EXPECT_EQ(responses[0].response().results(0).drawn().token_ids(0), 5);
+  EXPECT_EQ(responses[2].response().results(0).drawn().token_ids(0), 6);
+  EXPECT_FALSE(responses[1].has_response());
   const rpc::v1::Status& error = responses[1].error();
   EXPECT_EQ(error.code(), grpc::INVALID_ARGUMENT);
   EXPECT_EQ(error.message(), "params[0].top_p: 1.7 is outside (0, 1]");
@@ -91,7 +94,7 @@ TEST_F(StreamSample, TellsWhatIsWrongWithOneRequestAndGoesOn) {
 
 TEST_F(StreamSample, EndsWithOkWhereTheCallerSendsNothing) {
   stream_->WritesDone();
-  v1::SampleResponse response;
+  v1::StreamSampleResponse response;
   EXPECT_FALSE(stream_->Read(&response));
   EXPECT_TRUE(stream_->Finish().ok());
 }
@@ -105,7 +108,7 @@ TEST_F(StreamSample, ThatTheCallerCancelsLeavesRoomForOthers) {
 }
 
 TEST_F(StreamSample, ThatIsIdleDoesNotHoldUpADrain) {
-  v1::SampleResponse response;
+  v1::StreamSampleResponse response;
   ASSERT_TRUE(stream_->Write(RequestFor(3)) && stream_->Read(&response));
   EXPECT_TRUE(server_->Drain(std::chrono::seconds(60)).ok());
   EXPECT_FALSE(stream_->Read(&response));
