@@ -58,7 +58,7 @@ void Distribution::SortCandidates() {
   for (size_t i = 0; i < count; ++i) {
     scratch_.candidate_keys[i] = static_cast<uint64_t>(ids[i]) << 32 | i;
   }
-  std::sort(scratch_.candidate_keys.begin(), scratch_.candidate_keys.end());
+  scratch_.edits.sorter(scratch_.candidate_keys.data(), count, hwy::SortAscending());
   for (size_t i = 0; i < count; ++i) {
     scratch_.candidate_ids[i] = static_cast<int32_t>(scratch_.candidate_keys[i] >> 32);
     logits[i] = logits[count + static_cast<uint32_t>(scratch_.candidate_keys[i])];

@@ -51,6 +51,7 @@ class EditBuilder {
     scratch_.seen.Clear(vocab_size_);
     scratch_.special.Clear(vocab_size_);
     scratch_.touches.clear();
+    scratch_.found_touches.clear();
     FindTouches();
     MergeTouches();
     if (params_.repetition_penalty != 1) {
@@ -131,7 +132,7 @@ class EditBuilder {
   // Notes all that happens to tokens besides penalties, in any order.
   void FindTouches() {
     const auto ban = [this](int32_t token) {
-      scratch_.touches.push_back({token, {.banned = true}});
+      scratch_.found_touches.push_back({token, {.banned = true}});
     };
     for (int32_t token : params_.banned_token_ids) ban(token);
     ForEachBannedEnding(params_, history_, ban);
@@ -140,7 +141,7 @@ class EditBuilder {
     }
     for (size_t i = 0; i < params_.logit_bias_token_ids.size(); ++i) {
       const double bias = params_.logit_biases[i];
-      scratch_.touches.push_back(
+      scratch_.found_touches.push_back(
           {params_.logit_bias_token_ids[i],
            {.bias = std::isfinite(bias) ? bias : 0, .banned = bias == -kInfinity}});
     }
@@ -158,30 +159,33 @@ class EditBuilder {
       return false;
     };
     ForEachRepetition(params_, history_, scratch_.history, [&](int32_t token, uint32_t length) {
-      if (!breaks(token)) scratch_.touches.push_back({token, {.repetition = length}});
+      if (!breaks(token)) scratch_.found_touches.push_back({token, {.repetition = length}});
     });
   }
 
-  // Puts what was noted in the order of ids, one entry a token.
+  // Puts what was found in the order of ids, one entry a token.
   void MergeTouches() {
-    auto& touches = scratch_.touches;
-    const auto by_token = [](const TouchOf& a, const TouchOf& b) { return a.token < b.token; };
-    if (!std::is_sorted(touches.begin(), touches.end(), by_token)) {
-      std::sort(touches.begin(), touches.end(), by_token);
+    std::vector<uint64_t>& places = scratch_.touch_places;
+    places.clear();
+    for (const TouchOf& found : scratch_.found_touches) {
+      places.push_back(static_cast<uint64_t>(found.token) << 32 | places.size());
     }
-    size_t merged = 0;
-    for (const TouchOf& next : touches) {
-      if (merged == 0 || touches[merged - 1].token != next.token) {
-        touches[merged++] = next;
+    if (!std::is_sorted(places.begin(), places.end())) {
+      scratch_.sorter(places.data(), places.size(), hwy::SortAscending());
+    }
+    for (uint64_t place : places) {
+      const TouchOf& next = scratch_.found_touches[static_cast<uint32_t>(place)];
+      auto& touches = scratch_.touches;
+      if (touches.empty() || touches.back().token != next.token) {
+        touches.push_back(next);
         scratch_.special.Add(next.token);
         continue;
       }
-      Touch& touch = touches[merged - 1].touch;
+      Touch& touch = touches.back().touch;
       touch.bias += next.touch.bias;  // a token has one bias at most
       touch.repetition = std::max(touch.repetition, next.touch.repetition);
       touch.banned |= next.touch.banned;
     }
-    touches.resize(merged);
     Unite(scratch_.special, scratch_.touched);
   }
 

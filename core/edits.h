@@ -9,6 +9,7 @@
 #include "core/batch.h"
 #include "core/history.h"
 #include "core/logits.h"
+#include "hwy/contrib/sort/vqsort.h"
 
 namespace boltzmann::core {
 
@@ -46,14 +47,17 @@ struct TouchedToken {
   int32_t token;
 };
 
-// Memory that is reused from row to row: 4 bytes and some bits a token of the vocabulary, 32 for
+// Memory that is reused from row to row: 4 bytes and some bits a token of the vocabulary, 80 for
 // each token that is touched, and what the history takes.
 struct EditScratch {
   TokenSet allowed;
   TokenSet seen;  // in the history
   TokenSet touched;
-  TokenSet special;                     // touched by more than penalties
-  std::vector<TouchOf> touches;         // of these, in the order of ids
+  TokenSet special;                    // touched by more than penalties
+  std::vector<TouchOf> found_touches;  // in any order
+  std::vector<uint64_t> touch_places;  // token ids above places in that
+  std::vector<TouchOf> touches;        // of these, in the order of ids
+  hwy::Sorter sorter;
   std::vector<uint32_t> output_counts;  // of each token; 0 but for a while
   std::vector<TouchedToken> touched_tokens;
   std::vector<LogitEdit> edits;

@@ -41,7 +41,7 @@ test::ReferenceResult Judge(const Rows& rows, int row, const core::SamplingParam
 std::string CompareRow(int row, const core::RowResult& result, const test::ReferenceResult& right) {
   if (result.status != core::RowStatus::kOk) return Explain(result);
   if (right.kept_margin < kDoubleTie) return "";
-  if (*result.kept_count != right.kept.size()) {
+  if (result.kept_count && *result.kept_count != right.kept.size()) {
     return Differs("the kept count", row, *result.kept_count, right.kept.size());
   }
   if (right.draw_margin < kDoubleTie) return "";
@@ -54,8 +54,11 @@ std::string CompareRow(int row, const core::RowResult& result, const test::Refer
   std::string wrong =
       compare("the model's log-prob", result.drawn.model_logprobs, right.model_logprobs[token]);
   if (!wrong.empty()) return wrong;
-  return compare("the sampled log-prob", result.drawn.sampled_logprobs,
-                 right.sampled_logprobs[token]);
+  wrong =
+      compare("the sampled log-prob", result.drawn.sampled_logprobs, right.sampled_logprobs[token]);
+  if (!wrong.empty() || !result.mirostat_mu) return wrong;
+  if (Near(*result.mirostat_mu, *right.mirostat_mu, kLogprobError)) return "";
+  return Differs("mu", row, *result.mirostat_mu, *right.mirostat_mu);
 }
 
 // The share of the mass that top-p cuts from that the first `count` tokens of the order have.
@@ -126,17 +129,25 @@ std::string CheckEngine(core::Engine& engine, const Rows& rows, const Preset& pr
   return "";
 }
 
+std::string CheckAnswer(int row, std::span<const float> logits, const core::RowRequest& request,
+                        const core::RowResult& result) {
+  return CompareRow(row, result, test::Reference(logits, *request.params, request.state));
+}
+
+std::string CheckModelLogprob(const core::RowResult& result, const Rows& rows, int row) {
+  if (result.status != core::RowStatus::kOk) return Explain(result);
+  if (result.drawn.model_logprobs.empty()) return "";
+  const int32_t token = result.drawn.token_ids[0];
+  const double right = double{rows.WidenedAt(row, token)} - rows.log_total(row);
+  if (Near(result.drawn.model_logprobs[0], right, kLogprobError)) return "";
+  return Differs("the model's log-prob", row, result.drawn.model_logprobs[0], right);
+}
+
 std::string CheckBatch(const core::Batch& batch, const Rows& rows, bool hot) {
   for (size_t i = 0; i < batch.rows.size(); ++i) {
-    const core::RowResult& result = batch.results.rows()[i];
-    if (result.status != core::RowStatus::kOk) return Explain(result);
-    if (result.drawn.model_logprobs.empty()) continue;
     const int row = hot ? 0 : static_cast<int>(i);
-    const int32_t token = result.drawn.token_ids[0];
-    const double right = double{rows.WidenedAt(row, token)} - rows.log_total(row);
-    if (!Near(result.drawn.model_logprobs[0], right, kLogprobError)) {
-      return Differs("the model's log-prob", row, result.drawn.model_logprobs[0], right);
-    }
+    std::string wrong = CheckModelLogprob(batch.results.rows()[i], rows, row);
+    if (!wrong.empty()) return wrong;
   }
   return "";
 }

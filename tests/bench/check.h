@@ -3,6 +3,7 @@
 #ifndef BOLTZMANN_TESTS_BENCH_CHECK_H_
 #define BOLTZMANN_TESTS_BENCH_CHECK_H_
 
+#include <span>
 #include <string>
 
 #include "core/batch.h"
@@ -19,6 +20,14 @@ core::RowState StateOf(int row);
 // Samples the first rows, and compares status, token, kept set and log-probs with the
 // double-precision reference's. O(V log V) a row, in the reference.
 std::string CheckEngine(core::Engine& engine, const Rows& rows, const Preset& preset);
+
+// Compares status, token, log-probs and, where they are reported, kept set and mirostat's mu with
+// the double-precision reference's for a row of `logits`. `row` is for the message.
+std::string CheckAnswer(int row, std::span<const float> logits, const core::RowRequest& request,
+                        const core::RowResult& result);
+
+// That an answer is OK, and that the model's log-prob of its token is that of a row of `rows`.
+std::string CheckModelLogprob(const core::RowResult& result, const Rows& rows, int row);
 
 // That every row of a batch is OK, and that the model's log-prob of its token is right. The batch
 // has the first rows in their order, or, if `hot`, the first one only.

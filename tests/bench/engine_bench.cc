@@ -21,6 +21,7 @@
 #include "tests/bench/presets.h"
 #include "tests/bench/report.h"
 #include "tests/bench/rows.h"
+#include "tests/bench/trials.h"
 
 namespace boltzmann::bench {
 namespace {
@@ -142,6 +143,15 @@ void RunBaseline(Baseline& baseline, const Preset& preset, benchmark::State& sta
   ReportRows(state, kBaselineRows);
 }
 
+void RunTrial(Trial& trial, benchmark::State& state) {
+  core::Engine& engine = EngineWith(1);
+  absl::Status status;
+  for (auto _ : state) status.Update(engine.Sample(trial.batch()));
+  const std::string wrong = status.ok() ? trial.Check() : status.ToString();
+  if (!wrong.empty()) state.SkipWithError(wrong.c_str());
+  ReportRows(state, static_cast<double>(trial.unit_count()));
+}
+
 void Register(const std::string& name, std::function<void(benchmark::State&)> run) {
   benchmark::RegisterBenchmark(name.c_str(), [run](benchmark::State& state) { run(state); })
       ->UseRealTime()
@@ -220,6 +230,17 @@ void RegisterBaselines() {
   };
   add("SortBased", std::make_shared<SortBased>());
   add("CandidateArray", std::make_shared<CandidateArray>());
+}
+
+// Each is made when it is first run.
+void RegisterSamplers() {
+  for (const NamedTrial& named : SamplerTrials()) {
+    const auto trial = std::make_shared<std::unique_ptr<Trial>>();
+    Register(named.name, [trial, make = named.make](benchmark::State& state) {
+      if (*trial == nullptr) *trial = make();
+      RunTrial(**trial, state);
+    });
+  }
 }
 
 // Collects what is measured for the tables; shows nothing but errors.
@@ -311,6 +332,7 @@ int Run(int argc, char** argv) {
   RegisterSizes();
   RegisterTogether(ProcessorCount());
   RegisterBaselines();
+  RegisterSamplers();
   Collector collector;
   benchmark::RunSpecifiedBenchmarks(&collector);
   benchmark::Shutdown();

@@ -18,6 +18,16 @@ Measured Summarize(std::vector<double> us) {
   return {median, (quantile(.75) - quantile(.25)) / 2 / median};
 }
 
+bool Measurements::Any(std::string_view prefix) const {
+  return std::any_of(all_.begin(), all_.end(),
+                     [prefix](const auto& named) { return named.first.starts_with(prefix); });
+}
+
+bool Measurements::All(std::string_view prefix) const {
+  return std::all_of(all_.begin(), all_.end(),
+                     [prefix](const auto& named) { return named.first.starts_with(prefix); });
+}
+
 std::optional<Measured> Measurements::Find(const std::string& name) const {
   const auto found = all_.find(name);
   if (found == all_.end()) return std::nullopt;

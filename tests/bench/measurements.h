@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace boltzmann::bench {
@@ -21,6 +22,10 @@ Measured Summarize(std::vector<double> us);
 class Measurements {
  public:
   void Add(const std::string& name, double us) { all_[name].push_back(us); }
+
+  // The names of what was measured begin with this: some of them, all of them.
+  bool Any(std::string_view prefix) const;
+  bool All(std::string_view prefix) const;
 
   // Nothing if the benchmark did not run.
   std::optional<Measured> Find(const std::string& name) const;

@@ -8,10 +8,15 @@
 
 #include "tests/bench/floor.h"
 #include "tests/bench/presets.h"
+#include "tests/bench/samplers.h"
 #include "tests/bench/text_table.h"
+#include "tests/bench/trials.h"
 
 namespace boltzmann::bench {
 namespace {
+
+// What the names of samplers begin with.
+constexpr std::string_view kSamplers = "samplers/";
 
 constexpr auto kFp32 = core::DataType::kFloat32;
 constexpr core::DataType kNarrowTypes[] = {core::DataType::kFloat16, core::DataType::kBFloat16};
@@ -48,11 +53,11 @@ class Reporter {
       : measured_(measured), processors_(processors) {}
 
   std::string Print() {
-    std::string text = Budget();
-    text += Together();
-    text += Types();
-    text += Sizes();
-    text += Baselines();
+    std::string text;
+    if (!measured_.All(kSamplers)) {
+      text += Budget() + Together() + Types() + Sizes() + Baselines();
+    }
+    if (measured_.Any(kSamplers)) text += EverySampler() + Mixes();
     text += "\nTargets met: " + std::to_string(met_) + " of " +
             std::to_string(met_ + missed_.size()) + ".";
     for (size_t i = 0; i < missed_.size(); ++i) text += (i == 0 ? " Not met: " : ", ") + missed_[i];
@@ -65,6 +70,8 @@ class Reporter {
   std::string Types();
   std::string Sizes();
   std::string Baselines();
+  std::string EverySampler();
+  std::string Mixes();
 
   // The row's cells for one place.
   void AddPlace(std::string_view preset, Place place, std::optional<double> budget,
@@ -246,6 +253,37 @@ std::string Reporter::Baselines() {
     table.Add(std::move(cells));
   }
   return "\nWhat a service would use instead, from the published algorithms.\n\n" + table.Print();
+}
+
+std::string Reporter::EverySampler() {
+  TextTable table({"V = 128256, fp32, one worker, rotating, T = .7", "peaked: us", "+-",
+                   "x temperature", "flat: us", "+-", "x temperature"});
+  for (const Sampler& sampler : Samplers()) {
+    std::vector<std::string> cells = {std::string(sampler.name)};
+    for (Shape shape : {Shape::kPeaked, Shape::kFlat}) {
+      const std::string name = SamplerName(sampler.name, shape);
+      const auto found = measured_.Find(name);
+      const auto ratio = measured_.Ratio(name, SamplerName(Samplers()[0].name, shape));
+      cells.insert(cells.end(), {Us(found), Spread(found), Times(ratio)});
+    }
+    table.Add(std::move(cells));
+  }
+  return "\nEvery stage and edit, beside the temperature alone.\n\n" + table.Print();
+}
+
+std::string Reporter::Mixes() {
+  TextTable table({"V = 128256, fp32, one worker, rotating", "us", "+-", "against", "us", "+-",
+                   "ratio", "target", "met"});
+  for (const auto& [name, against, target] : SamplerComparisons()) {
+    const auto found = measured_.Find(name);
+    const auto other = measured_.Find(against);
+    const auto ratio = measured_.Ratio(name, against);
+    table.Add({name, Us(found), Spread(found), against, Us(other), Spread(other), Times(ratio),
+               target ? "<= " + Limit(*target) : "", target ? AtMost(ratio, target, name) : ""});
+  }
+  return "\nA batch in which no row is like another; rows of 1024 candidates; tokens scored; and\n"
+         "sequences of 4 drafts, us a sequence.\n\n" +
+         table.Print();
 }
 
 }  // namespace

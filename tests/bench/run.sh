@@ -1,8 +1,8 @@
 #!/bin/bash
 # Builds the benchmarks, runs them, and prints what a row costs beside reading it once.
 #
-#   tests/bench/run.sh           every benchmark, then the sweeps: about 5 minutes
-#   tests/bench/run.sh --quick   a look at both in a minute or so; leaves the plot as it is
+#   tests/bench/run.sh           every benchmark, then the sweeps: about 7 minutes
+#   tests/bench/run.sh --quick   a look at both in two minutes or so; leaves the plot as it is
 #
 # Writes build/bench/bench.json, build/bench/table.md (what is printed), build/bench/sweep.md and
 # tests/bench/cost.svg. Needs the packages that deploy/install-packages.sh build test installs.
