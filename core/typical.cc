@@ -168,7 +168,7 @@ class DeepSearch {
       if (guessed.IsReached()) return set;
     }
     double far_mass = MassWithin(far);
-    while (far_mass / mass_ < target_ && Around(far).low > lowest_) {
+    while (far_mass / mass_ < target_ && !IsWhole(Around(far))) {
       near = far;
       near_mass = far_mass;
       far = std::max(2 * far, temperature_);
@@ -195,6 +195,10 @@ class DeepSearch {
   Interval Around(double distance) const {
     return {FromOrderedBits(OrderedBitsUp(mean_ - distance)),
             FromOrderedBits(OrderedBitsDown(mean_ + distance))};
+  }
+
+  bool IsWhole(const Interval& interval) const {
+    return interval.low <= lowest_ && interval.high >= row_.max;
   }
 
   // Two distances between which the end should lie, by some logits from all over the row.

@@ -273,5 +273,16 @@ TEST(TopP, EndsWhereverTheNucleusDoes) {
   }
 }
 
+// The window was once left empty: the mean of so many equal logits is next to them, not on them.
+TEST(TypicalP, OfThousandsOfEqualTokensBesideOthersKeepsItsShare) {
+  std::vector<float> logits(128256, -3e37f);
+  for (size_t i = 0; i < logits.size(); i += 20) logits[i] = 0;
+  Row row = FullRow(Encoded(logits), {.temperature = .7, .min_p = 1e-9, .typical_p = .9});
+  row.outputs = {.kept_stats = true, .named_token_ids = {}};
+  EXPECT_EQ(*Sampled(SharedEngine(), row)[0].kept_count, 5772u);  // .9 of 6413, rounded up
+  row.params.min_p = 0;
+  EXPECT_EQ(*Sampled(SharedEngine(), row)[0].kept_count, 5772u);
+}
+
 }  // namespace
 }  // namespace boltzmann::test
