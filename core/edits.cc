@@ -15,10 +15,12 @@ bool HasPenalties(const SamplingParams& params) {
          params.presence_penalty != 0;
 }
 
-// A logit as total_order.h has it: 32 significant bits, to nearest even, and finite.
+// A logit as total_order.h has it: 32 significant bits, or a multiple of 2^-157, to nearest even,
+// and finite.
 double Rounded(double logit) {
   constexpr double kMost = std::numeric_limits<float>::max();
   constexpr int kDropped = 21;  // of the 52 bits after the point
+  if (std::abs(logit) < 0x1p-126) return std::nearbyint(logit * 0x1p157) * 0x1p-157;
   const uint64_t bits = std::bit_cast<uint64_t>(logit);
   const uint64_t odd = bits >> kDropped & 1;
   const uint64_t half = (uint64_t{1} << (kDropped - 1)) - 1 + odd;
@@ -49,7 +51,6 @@ class EditBuilder {
   void CollectTouches() {
     scratch_.touched.Clear(vocab_size_);
     scratch_.seen.Clear(vocab_size_);
-    scratch_.special.Clear(vocab_size_);
     scratch_.touches.clear();
     scratch_.found_touches.clear();
     FindTouches();
@@ -74,8 +75,7 @@ class EditBuilder {
   }
 
   // The logit of a token that was received as this.
-  double EditedLogit(int32_t token, float received) const {
-    const Touch touch = TouchOfToken(token);
+  double EditedLogit(int32_t token, const Touch& touch, float received) const {
     if (touch.banned) return -kInfinity;
     double logit = received + touch.bias;
     if (params_.repetition_penalty != 1 && scratch_.seen.Has(token)) {
@@ -89,20 +89,24 @@ class EditBuilder {
   }
 
   // Whether a token's logit, unknown, may rise.
-  bool MayRaise(int32_t token) const {
-    const Touch touch = TouchOfToken(token);
+  bool MayRaise(int32_t token, const Touch& touch) const {
     if (touch.banned) return false;
     return touch.bias > 0 || (params_.repetition_penalty < 1 && scratch_.seen.Has(token)) ||
            (OutputCount(token) > 0 &&
             (params_.frequency_penalty < 0 || params_.presence_penalty < 0));
   }
 
+  // Calls visit(token, touch) for each token that is touched, in the order of ids.
   template <typename Visit>
   void ForEachTouched(Visit visit) const {
+    static constexpr Touch kPenaltiesOnly;
     const auto& words = scratch_.touched.words();
+    auto next = scratch_.touches.begin();
     for (size_t i = 0; i < words.size(); ++i) {
       for (uint64_t word = words[i]; word != 0; word &= word - 1) {
-        visit(static_cast<int32_t>(i * 64 + std::countr_zero(word)));
+        const auto token = static_cast<int32_t>(i * 64 + std::countr_zero(word));
+        const bool special = next != scratch_.touches.end() && next->token == token;
+        visit(token, special ? next++->touch : kPenaltiesOnly);
       }
     }
   }
@@ -120,14 +124,6 @@ class EditBuilder {
 
   bool Counts() const { return params_.frequency_penalty != 0 || params_.presence_penalty != 0; }
   uint32_t OutputCount(int32_t token) const { return Counts() ? scratch_.output_counts[token] : 0; }
-
-  Touch TouchOfToken(int32_t token) const {
-    if (!scratch_.special.Has(token)) return {};
-    const auto& touches = scratch_.touches;
-    return std::lower_bound(touches.begin(), touches.end(), token,
-                            [](const TouchOf& t, int32_t id) { return t.token < id; })
-        ->touch;
-  }
 
   // Notes all that happens to tokens besides penalties, in any order.
   void FindTouches() {
@@ -178,7 +174,7 @@ class EditBuilder {
       auto& touches = scratch_.touches;
       if (touches.empty() || touches.back().token != next.token) {
         touches.push_back(next);
-        scratch_.special.Add(next.token);
+        scratch_.touched.Add(next.token);
         continue;
       }
       Touch& touch = touches.back().touch;
@@ -186,7 +182,6 @@ class EditBuilder {
       touch.repetition = std::max(touch.repetition, next.touch.repetition);
       touch.banned |= next.touch.banned;
     }
-    Unite(scratch_.special, scratch_.touched);
   }
 
   const SamplingParams& params_;
@@ -282,18 +277,18 @@ void ListTouched(absl::Span<const int32_t> token_ids, const EditBuilder& builder
                  EditScratch& scratch, AbsentEdits& absent) {
   scratch.touched_tokens.clear();
   const int32_t* candidate = token_ids.begin();
-  builder.ForEachTouched([&](int32_t token) {
+  builder.ForEachTouched([&](int32_t token, const Touch& touch) {
     int32_t index = token;
     if (!token_ids.empty()) {
       while (candidate != token_ids.end() && *candidate < token) ++candidate;
       if (candidate == token_ids.end() || *candidate != token) {
         absent.touched = true;
-        absent.raised |= builder.MayRaise(token);
+        absent.raised |= builder.MayRaise(token, touch);
         return;
       }
       index = static_cast<int32_t>(candidate - token_ids.begin());
     }
-    scratch.touched_tokens.push_back({index, token});
+    scratch.touched_tokens.push_back({index, token, &touch});
   });
 }
 
@@ -305,11 +300,11 @@ void MakeEdits(const EditBuilder& builder, EditScratch& scratch, const LogitRow&
   scratch.edits.clear();
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (i + kAhead < tokens.size()) __builtin_prefetch(row.Contiguous(tokens[i + kAhead].index, 1));
-    const auto& [index, token] = tokens[i];
+    const auto& [index, token, touch] = tokens[i];
     if (!row.IsAllowed(index)) continue;
     const float received = row.ReceivedAt(index);
     if (!std::isfinite(received)) continue;  // -infinity stays, any other is an error
-    const double logit = builder.EditedLogit(token, received);
+    const double logit = builder.EditedLogit(token, *touch, received);
     if (logit != received) scratch.edits.push_back({index, received, logit});
   }
 }

@@ -45,6 +45,7 @@ struct TouchOf {
 struct TouchedToken {
   int32_t index;  // among the row's logits
   int32_t token;
+  const Touch* touch;
 };
 
 // Memory that is reused from row to row: 4 bytes and some bits a token of the vocabulary, 80 for
@@ -53,7 +54,6 @@ struct EditScratch {
   TokenSet allowed;
   TokenSet seen;  // in the history
   TokenSet touched;
-  TokenSet special;                    // touched by more than penalties
   std::vector<TouchOf> found_touches;  // in any order
   std::vector<uint64_t> touch_places;  // token ids above places in that
   std::vector<TouchOf> touches;        // of these, in the order of ids

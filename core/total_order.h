@@ -1,7 +1,7 @@
 // The total order of a row's tokens: logit descending, then token id ascending.
 //
-// A logit is a binary32, or, where it was edited, a double of at most 32 significant bits in the
-// range of finite binary32: the first 8 bits more than those can hold.
+// A logit is a binary32, or, where it was edited, a double that has at most 8 bits more than a
+// binary32 of its size can hold: 32 significant bits, or a multiple of 2^-157.
 #ifndef BOLTZMANN_CORE_TOTAL_ORDER_H_
 #define BOLTZMANN_CORE_TOTAL_ORDER_H_
 

@@ -154,7 +154,9 @@ double RoundEdited(double logit) {
   if (std::isinf(logit)) return logit;
   int exponent = 0;
   const double mantissa = std::frexp(logit, &exponent);
-  const double rounded = std::ldexp(std::nearbyint(std::ldexp(mantissa, 32)), exponent - 32);
+  const int last_bit = std::max(exponent - 32, -157);
+  const double rounded =
+      std::ldexp(std::nearbyint(std::ldexp(mantissa, exponent - last_bit)), last_bit);
   return std::clamp(rounded, -kLargestFloat, kLargestFloat);
 }
 

@@ -289,6 +289,17 @@ TEST_P(Edits, AreRoundedToThirtyTwoBits) {
   EXPECT_TRUE(Leaves(with(1 + 0x1.8p-33), {{0, 1}}));
 }
 
+// A logit with more bits than that was once the largest of a row in which no token had it.
+TEST_P(Edits, AreRoundedToTheirLastBitBelowTheSmallestNormalFloat) {
+  const auto with = [](double bias) {
+    return Raw({0, -1}, {.temperature = 0, .top_n_sigma = 1},
+               {.bias_token_ids = {0}, .biases = {bias}});
+  };
+  for (double bias : {0x1p-157, 0x1.8p-157, 0x1.23456789p-140, -0x1.23456789p-150, 0x1p-400}) {
+    EXPECT_TRUE(Leaves(with(bias), {{0, 1}})) << bias;
+  }
+}
+
 TEST_P(Edits, LeaveAFiniteLogitFinite) {
   const auto with = [](std::vector<float> logits, double bias) {
     return Raw(std::move(logits), {}, {.bias_token_ids = {1}, .biases = {bias}});
