@@ -143,19 +143,13 @@ class EditBuilder {
     }
     if (params_.dry_multiplier > 0) FindRepetitions();
     if (params_.no_repeat_ngram_size > 0) {
-      ForEachRepeatedNgram(params_.no_repeat_ngram_size, history_, ban);
+      ForEachRepeatedNgram(params_.no_repeat_ngram_size, history_, scratch_.history, ban);
     }
   }
 
   void FindRepetitions() {
-    const auto breaks = [this](int32_t token) {
-      for (const TokenSequence& breaker : params_.dry_sequence_breakers) {
-        if (breaker.size() == 1 && breaker[0] == token) return true;
-      }
-      return false;
-    };
-    ForEachRepetition(params_, history_, scratch_.history, [&](int32_t token, uint32_t length) {
-      if (!breaks(token)) scratch_.found_touches.push_back({token, {.repetition = length}});
+    ForEachRepetition(params_, history_, scratch_.history, [this](int32_t token, uint32_t length) {
+      scratch_.found_touches.push_back({token, {.repetition = length}});
     });
   }
 

@@ -33,10 +33,11 @@ class History {
   absl::Span<const int32_t> output_;
 };
 
-// Memory that is reused from row to row: 8 bytes a token of the history.
+// Memory that is reused from row to row: 8 bytes a token of the history, 8 a sequence breaker.
 struct HistoryScratch {
   std::vector<int32_t> backwards;
   std::vector<uint32_t> matches;
+  std::vector<uint64_t> breakers;  // last tokens above places in the parameters' list
 };
 
 using VisitToken = absl::FunctionRef<void(int32_t token)>;
@@ -45,10 +46,12 @@ using VisitToken = absl::FunctionRef<void(int32_t token)>;
 void ForEachBannedEnding(const SamplingParams& params, const History& history, VisitToken visit);
 
 // The tokens that would complete an n-gram which the history has. REQUIRES: n >= 1. O(history).
-void ForEachRepeatedNgram(uint32_t n, const History& history, VisitToken visit);
+void ForEachRepeatedNgram(uint32_t n, const History& history, HistoryScratch& scratch,
+                          VisitToken visit);
 
 // For tokens that would repeat the end of the history after an earlier part of it: how long that
-// part is, at least params.dry_allowed_length. A token may come several times. O(history).
+// part is, at least params.dry_allowed_length. A token may come several times; one that is a
+// sequence breaker by itself does not. O(history + breakers), times a logarithm of the latter.
 void ForEachRepetition(const SamplingParams& params, const History& history,
                        HistoryScratch& scratch,
                        absl::FunctionRef<void(int32_t token, uint32_t length)> visit);
