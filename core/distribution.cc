@@ -1,7 +1,7 @@
 #include "core/distribution.h"
 
 #include <algorithm>
-#include <bit>
+#include <cmath>
 #include <limits>
 
 #include "core/elementary.h"
@@ -141,8 +141,7 @@ void Distribution::BlockWeights(int block, double* weights) const {
 
 absl::Span<const RankKey> Distribution::TopSampled(int32_t count) {
   if (count == 0) return {};
-  const auto top = ranking_.Top(std::min(count, KeptCount()));
-  return top;
+  return ranking_.Top(std::min(count, KeptCount()));
 }
 
 double Distribution::ModelEntropyBits() {

@@ -16,8 +16,8 @@
 namespace boltzmann::core {
 
 // Memory that a worker reuses from row to row. It grows to what the largest row needs
-// (80 bytes a block of 256 logits; 8 a logit where a row must be sorted; what edits take) and
-// stays.
+// (96 bytes a block of 256 logits, and 8 more to verify; 8 a logit where a row must be sorted; what
+// edits take) and stays.
 struct RowScratch {
   std::vector<Block> blocks;
   std::vector<Block> other_blocks;  // of the row as received, or without its ceiling

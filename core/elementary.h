@@ -5,6 +5,8 @@
 
 namespace boltzmann::core {
 
+inline constexpr double kLn2 = 0.693147180559945309417;
+
 // ln x, to within 2 units in the last place; exactly 0 at 1.
 // REQUIRES: x is positive, finite and not subnormal.
 double LogPositive(double x);

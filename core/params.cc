@@ -19,6 +19,13 @@ std::string Text(double value) {
   return std::string(text, end);
 }
 
+bool IsToken(int32_t id, int32_t vocab_size) { return 0 <= id && id < vocab_size; }
+
+bool AreTokens(absl::Span<const int32_t> ids, int32_t vocab_size) {
+  return std::all_of(ids.begin(), ids.end(),
+                     [vocab_size](int32_t id) { return IsToken(id, vocab_size); });
+}
+
 // Collects the violations of the fields of one message.
 class Checker {
  public:
@@ -52,18 +59,9 @@ class Checker {
     Add(field, absl::StrCat(value, " is outside [", low, ", ", high, "]"));
   }
 
-  // Names the first few ids outside [0, V): a list may be long.
   void CheckTokens(absl::Span<const int32_t> ids, int32_t vocab_size, const std::string& field) {
-    constexpr size_t kMostNamed = 8;
-    size_t outside = 0;
-    for (size_t i = 0; i < ids.size(); ++i) {
-      if (0 <= ids[i] && ids[i] < vocab_size) continue;
-      if (++outside > kMostNamed) continue;
-      Add(absl::StrCat(field, "[", i, "]"),
-          absl::StrCat(ids[i], " is outside [0, ", vocab_size, ")"));
-    }
-    if (outside <= kMostNamed) return;
-    Add(field, absl::StrCat(outside - kMostNamed, " more ids are outside [0, ", vocab_size, ")"));
+    if (AreTokens(ids, vocab_size)) return;
+    ValidateTokens(ids, vocab_size, absl::StrCat(std::string(path_), ".", field), violations_);
   }
 
   void CheckSequences(absl::Span<const TokenSequence> sequences, int32_t vocab_size,
@@ -247,6 +245,21 @@ void Validate(const RowState& state, const SamplingParams& params, int32_t vocab
   if (state.mirostat_mu && !std::isfinite(*state.mirostat_mu)) {
     checker.Add("mirostat_mu", Text(*state.mirostat_mu) + " is outside (-inf, inf)");
   }
+}
+
+bool ValidateTokens(absl::Span<const int32_t> ids, int32_t vocab_size, const std::string& field,
+                    std::vector<Violation>& violations) {
+  constexpr size_t kMostNamed = 8;
+  const std::string range = absl::StrCat(" outside [0, ", vocab_size, ")");
+  size_t outside = 0;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (IsToken(ids[i], vocab_size) || ++outside > kMostNamed) continue;
+    violations.push_back({absl::StrCat(field, "[", i, "]"), absl::StrCat(ids[i], " is", range)});
+  }
+  if (outside > kMostNamed) {
+    violations.push_back({field, absl::StrCat(outside - kMostNamed, " more ids are", range)});
+  }
+  return outside == 0;
 }
 
 void ParseFilterOrder(absl::Span<const std::string_view> names, std::string_view path,

@@ -143,6 +143,11 @@ void Validate(const OutputOptions& outputs, int32_t vocab_size, std::string_view
 void Validate(const RowState& state, const SamplingParams& params, int32_t vocab_size,
               std::string_view path, std::vector<Violation>& violations);
 
+// The same of a list of token ids, `field` being its name in the request. Names the first few
+// that are wrong and counts the rest: a list may be long. Returns whether all are in [0, V).
+bool ValidateTokens(absl::Span<const int32_t> ids, int32_t vocab_size, const std::string& field,
+                    std::vector<Violation>& violations);
+
 // Appends to `order` the stages of these names; a violation for each that is unknown or there
 // already.
 void ParseFilterOrder(absl::Span<const std::string_view> names, std::string_view path,

@@ -10,8 +10,6 @@ namespace boltzmann::core {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kLn2 = 0.693147180559945309417;
-
 // Blocks that one thread scans at a time: large enough to be worth handing out.
 constexpr int kChunkBlocks = 32;
 

@@ -13,8 +13,6 @@
 namespace boltzmann::core {
 namespace {
 
-constexpr double kLn2 = 0.693147180559945309417;
-
 // Above this, every weight of a finite logit is 1 to the last bit.
 constexpr double kFlatTemperature = 1e200;
 

@@ -69,6 +69,12 @@ absl::Status End(const Request& request, Decoding& decoding) {
   return CheckRows(decoding);
 }
 
+absl::Status DecodeSample(const v1::SampleRequest& request, Decoding& decoding) {
+  Begin(request, decoding);
+  DecodeRowOutputs(request, decoding);
+  return End(request, decoding);
+}
+
 void CheckScore(const v1::ScoreRequest& request, Decoding& decoding) {
   RefuseDrawCounts(request.rows(), decoding);
   if (request.logits().has_sparse_rows()) {
@@ -116,18 +122,14 @@ void AddDescribedOutputs(const v1::DescribeRequest& request, Decoding& decoding)
 absl::Status Decode(const v1::SampleRequest& request, const Limits& limits,
                     DecodedRequest& decoded) {
   Decoding decoding{limits, decoded};
-  Begin(request, decoding);
-  DecodeRowOutputs(request, decoding);
-  return End(request, decoding);
+  return DecodeSample(request, decoding);
 }
 
 absl::Status Decode(const v1::StreamSampleRequest& request, const Limits& limits,
                     DecodedRequest& decoded) {
   Decoding decoding{limits, decoded};
-  RefuseUnknownFields(request, "the request on the stream", decoding);
-  Begin(request.request(), decoding);
-  DecodeRowOutputs(request.request(), decoding);
-  return End(request.request(), decoding);
+  RefuseUnknownFields(request, "StreamSampleRequest", decoding);
+  return DecodeSample(request.request(), decoding);
 }
 
 absl::Status Decode(const v1::ScoreRequest& request, const Limits& limits,

@@ -8,10 +8,6 @@
 namespace boltzmann::server {
 namespace {
 
-// The tokens of one list that are named as violations; more are counted. A caller must not
-// take memory by tokens that are wrong.
-constexpr size_t kNamedViolations = 8;
-
 // The first token that is there twice.
 std::optional<int32_t> FindRepeat(absl::Span<const int32_t> ids, Decoding& decoding) {
   const auto no_ascent = std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>());
@@ -68,18 +64,7 @@ bool HasVocabSize(const Decoding& decoding) {
 }
 
 bool CheckTokens(absl::Span<const int32_t> ids, const std::string& field, Decoding& decoding) {
-  const int32_t vocab_size = decoding.shape.vocab_size;
-  size_t outside = 0;
-  for (size_t i = 0; i < ids.size(); ++i) {
-    if (0 <= ids[i] && ids[i] < vocab_size) continue;
-    if (++outside > kNamedViolations) continue;
-    decoding.Refuse(Indexed(field, i), absl::StrCat(ids[i], " is outside [0, ", vocab_size, ")"));
-  }
-  if (outside > kNamedViolations) {
-    decoding.Refuse(field, absl::StrCat(outside - kNamedViolations, " more ids are outside [0, ",
-                                        vocab_size, ")"));
-  }
-  return outside == 0;
+  return core::ValidateTokens(ids, decoding.shape.vocab_size, field, decoding.violations);
 }
 
 void CheckDistinct(absl::Span<const int32_t> ids, const std::string& field, Decoding& decoding) {

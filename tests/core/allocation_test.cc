@@ -12,6 +12,7 @@
 #include "core/batch.h"
 #include "core/engine.h"
 #include "gtest/gtest.h"
+#include "tests/core/random_samplers.h"
 #include "tests/core/rows.h"
 
 namespace {
@@ -62,6 +63,18 @@ std::vector<Row> Rows(size_t vocab_size) {
   return rows;
 }
 
+// Rows with all samplers and edits, as long as a vocabulary of some thousands.
+std::vector<Row> SamplerRows() {
+  RandomSamplers random(0);
+  std::vector<Row> rows;
+  while (rows.size() < 18) {
+    Row row = random.Next();
+    row.outputs.stages = false;  // whose reports are vectors of their own
+    if (row.vocab_size() <= 6000) rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
 // The allocations of sampling all of `rows`, `copies` times over, as one batch.
 int64_t AllocationsOf(core::Engine& engine, const std::vector<Row>& rows, int copies) {
   std::vector<core::OutputOptions> outputs;
@@ -95,6 +108,14 @@ TEST_P(Allocations, OfABatchDoNotGrowWithItsRows) {
     // 180 rows: the few are those of the results.
     EXPECT_LE(least, 20);
   }
+}
+
+TEST_P(Allocations, OfABatchWithEverySamplerDoNotGrowWithItsRows) {
+  core::Engine engine({.worker_count = GetParam()});
+  const std::vector<Row> rows = SamplerRows();
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (int i = 0; i < 10; ++i) least = std::min(least, AllocationsOf(engine, rows, 10));
+  EXPECT_LE(least, 20);
 }
 
 INSTANTIATE_TEST_SUITE_P(Workers, Allocations, testing::Values(1, 2));

@@ -237,7 +237,8 @@ Overlaid MakeOverlaid(uint64_t seed) {
   for (int32_t id = 0; id < size; id += 1 + static_cast<int32_t>(s.Below(seed % 3 ? 100 : 3))) {
     if (!allows(id)) continue;
     const double infinity = kInf;
-    o.edits.push_back({id, o.received[id], s.Of({-infinity, 5.0, 11.0, -1.0, eighth_bit, 7 / 3.0})});
+    o.edits.push_back(
+        {id, o.received[id], s.Of({-infinity, 5.0, 11.0, -1.0, eighth_bit, 7 / 3.0})});
     o.edits.back().logit = core::LogitOf(core::KeyOf(o.edits.back().logit, 0));
     o.seen[id] = o.edits.back().logit;
   }
@@ -294,7 +295,7 @@ TEST_P(Kernels, SeeRowsInPiecesUnderMasksAndEditsAsIfTheyHadBeenWrittenOut) {
         ASSERT_EQ(block.received_max, received_blocks[b].received_max) << seed;
         const auto [float_max, sum] = MaxAndSum(&floats[first], count, .7);
         ASSERT_EQ(block.float_max, float_max) << seed;
-        const double error = 2 * core::kScanError;
+        const double error = core::kScanError;
         if (options.tempered_sums) {
           ASSERT_NEAR(block.tempered_sum, sum, error * sum) << seed;
         }

@@ -190,6 +190,7 @@ void RandomStages(Stream& s, Row& row) {
   }
   if (IsOn(s)) {
     p.dynamic_temperature_range = s.Of({.5, .1, 1.0, 5.0, 2 * s.Unit()});
+    // Exponents nearer to 0 turn the last bits of an entropy near 0 into digits of the temperature.
     p.dynamic_temperature_exponent = s.Of({1.0, 1.0, 2.0, .5, 4 * s.Unit() + .5});
   }
   if (IsOn(s)) RandomMirostat(s, row);

@@ -19,6 +19,16 @@
 
 namespace boltzmann::test {
 
+// Whether a sanitizer, or no optimizer, makes this build so slow that it judges fewer rows.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(NDEBUG)
+inline constexpr bool kSlowBuild = true;
+#elif defined(__has_feature)
+inline constexpr bool kSlowBuild =
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+inline constexpr bool kSlowBuild = false;
+#endif
+
 inline constexpr float kInf = std::numeric_limits<float>::infinity();
 inline constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 inline constexpr core::DataType kDataTypes[] = {core::DataType::kFloat32, core::DataType::kFloat16,

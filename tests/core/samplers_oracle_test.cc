@@ -14,37 +14,14 @@
 namespace boltzmann::test {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(NDEBUG)
-constexpr bool kSlowBuild = true;
-#elif defined(__has_feature)
-constexpr bool kSlowBuild = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kSlowBuild = false;
-#endif
-
 constexpr int kRowsJudged = kSlowBuild ? kSamplerRowsPerShard / 10 : kSamplerRowsPerShard;
 constexpr int kRowsPerBatch = 10;
 
 class SamplersOracle : public testing::TestWithParam<int> {};
 
 TEST_P(SamplersOracle, AgreesOnEveryTokenKeptSetAndLogprobOfRandomRows) {
-  core::Engine engine({.worker_count = 2});
   RandomSamplers random(GetParam());
-  int ties = 0;
-  for (int done = 0; done < kRowsJudged; done += kRowsPerBatch) {
-    std::vector<Row> rows;
-    for (int i = 0; i < kRowsPerBatch; ++i) rows.push_back(random.Next());
-    const Sampled sampled(engine, rows);
-    for (int i = 0; i < kRowsPerBatch; ++i) {
-      SCOPED_TRACE("row " + std::to_string(done + i));
-      const Agreement agreement = Compare(rows[i], sampled[i]);
-      if (agreement == Agreement::kNone) return;
-      ties += agreement == Agreement::kTie;
-    }
-  }
-  // Where two sums of doubles in different orders may decide differently: hardly ever.
-  EXPECT_LE(ties, 1);
-  RecordProperty("ties", ties);
+  ExpectAgreementOfBatches(random, kRowsJudged, kRowsPerBatch);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shards, SamplersOracle, testing::Range(0, kSamplerShards));

@@ -15,14 +15,6 @@
 namespace boltzmann::test {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(NDEBUG)
-constexpr bool kSlowBuild = true;
-#elif defined(__has_feature)
-constexpr bool kSlowBuild = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kSlowBuild = false;
-#endif
-
 constexpr int kShards = 6;
 constexpr int kRows = kSlowBuild ? 50 : 500;
 constexpr int kCutsOfEachRow = 4;

@@ -13,14 +13,6 @@
 namespace boltzmann::test {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(NDEBUG)
-constexpr bool kSlowBuild = true;
-#elif defined(__has_feature)
-constexpr bool kSlowBuild = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kSlowBuild = false;
-#endif
-
 constexpr int kShards = 4;
 constexpr int kSequences = kSlowBuild ? 40 : 400;
 constexpr int kSequencesPerBatch = 8;
