@@ -11,12 +11,14 @@
 #include "client/common_flags.h"
 #include "client/logits_flags.h"
 #include "client/params_flags.h"
+#include "client/shared_memory_flags.h"
 #include "client/state_flags.h"
 
 namespace boltzmann::client {
 
 inline std::vector<std::string_view> BatchFlags() {
-  return Joined({LogitsFlags(), SamplingParamsFlags(), SeedFlags(), RowStateFlags()});
+  return Joined(
+      {LogitsFlags(), SharedMemoryFlags(), SamplingParamsFlags(), SeedFlags(), RowStateFlags()});
 }
 
 // Sets the logits, the parameters, one for all rows, and the states, one a row, of any request that

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/time.h"
 #include "boltzmann/rpc/v1/error.pb.h"
 
 namespace boltzmann::client {
@@ -35,19 +36,34 @@ static_assert(SameCode(grpc::DATA_LOSS, absl::StatusCode::kDataLoss));
 static_assert(SameCode(grpc::UNAUTHENTICATED, absl::StatusCode::kUnauthenticated));
 
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
+constexpr char kRetryInfoUrl[] = "type.googleapis.com/google.rpc.RetryInfo";
 
-// Appends one line for each violation; other kinds of detail are named by their type.
-void Describe(const google::protobuf::Any& detail, std::vector<std::string>& lines) {
+// Appends one line for each violation.
+void DescribeBadRequest(const std::string& serialized, std::vector<std::string>& lines) {
   rpc::v1::BadRequest bad_request;
-  if (detail.type_url() != kBadRequestUrl) {
-    lines.push_back(absl::StrCat("(with details of type ", detail.type_url(), ")"));
-  } else if (!bad_request.ParseFromString(detail.value())) {
+  if (!bad_request.ParseFromString(serialized)) {
     lines.emplace_back("(with a list of violations that could not be read)");
   }
   for (const auto& violation : bad_request.field_violations()) {
     const char* const colon = violation.field().empty() ? "" : ": ";
     lines.push_back(absl::StrCat(violation.field(), colon, violation.description()));
   }
+}
+
+std::string DescribeRetryInfo(const std::string& serialized) {
+  rpc::v1::RetryInfo retry_info;
+  if (!retry_info.ParseFromString(serialized)) return "(with a delay that could not be read)";
+  const auto& delay = retry_info.retry_delay();
+  const absl::Duration duration = absl::Seconds(delay.seconds()) + absl::Nanoseconds(delay.nanos());
+  return absl::StrCat("(retry after ", absl::ToInt64Milliseconds(duration), " ms)");
+}
+
+// Appends what a detail says; kinds that are not known are named by their type.
+void Describe(const google::protobuf::Any& detail, std::vector<std::string>& lines) {
+  if (detail.type_url() == kBadRequestUrl) return DescribeBadRequest(detail.value(), lines);
+  lines.push_back(detail.type_url() == kRetryInfoUrl
+                      ? DescribeRetryInfo(detail.value())
+                      : absl::StrCat("(with details of type ", detail.type_url(), ")"));
 }
 
 std::vector<std::string> DescribeDetails(const std::string& serialized) {

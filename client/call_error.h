@@ -12,7 +12,8 @@ namespace boltzmann::client {
 
 // The same code and message. If the error carries a google.rpc.BadRequest, each of its violations
 // follows on a line of its own, as `field: description`; a message that only repeats them is left
-// out. Details that cannot be read are said to be there, never dropped in silence. Any thread.
+// out. A google.rpc.RetryInfo is a line such as `(retry after 20 ms)`. Details that cannot be read
+// are said to be there, never dropped in silence. Any thread.
 absl::Status ToAbslStatus(const grpc::Status& status);
 
 }  // namespace boltzmann::client

@@ -1,75 +1,52 @@
 #include "client/client.h"
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/support/channel_arguments.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/generic/generic_stub.h>
 
-#include <limits>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "boltzmann/v1/sampler.grpc.pb.h"
 #include "client/call_error.h"
+#include "client/request_bytes.h"
 
 namespace boltzmann::client {
 namespace {
 
-// gRPC silently takes more attempts as 5, so that more are refused here.
-constexpr int kMaxAttempts = 5;
-
-// Room for long lists of violations; gRPC's default is 8 KiB.
-constexpr int kMaxMetadataBytes = 1 << 20;
-
-constexpr int kUnlimited = -1;
-
-absl::Status CheckTimeout(absl::Duration timeout) {
-  if (timeout > absl::ZeroDuration() && timeout < absl::InfiniteDuration()) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(absl::StrCat("timeout: ", absl::FormatDuration(timeout),
-                                                 " is not allowed: give a positive, finite one"));
+// A call of `method` that waits for its answer. The queue is the call's own and is asked by the
+// thread that waits: nothing else runs for it.
+template <typename Response>
+absl::StatusOr<Response> Call(const Connection& connection, const std::string& method,
+                              absl::StatusOr<grpc::ByteBuffer> request) {
+  if (!request.ok()) return request.status();
+  grpc::ClientContext context;
+  Prepare(connection, context);
+  context.set_deadline(absl::ToChronoTime(absl::Now() + connection.timeout));
+  grpc::CompletionQueue queue;
+  grpc::TemplatedGenericStub<grpc::ByteBuffer, Response> stub(connection.channel);
+  const auto call = stub.PrepareUnaryCall(&context, method, *request, &queue);
+  request->Clear();
+  call->StartCall();
+  Response response;
+  grpc::Status status;
+  call->Finish(&response, &status, nullptr);
+  void* tag;
+  bool ok;
+  queue.Next(&tag, &ok);
+  if (!status.ok()) return ToAbslStatus(status);
+  return response;
 }
 
-absl::Status CheckOptions(const ClientOptions& options) {
-  if (options.target.empty()) {
-    return absl::InvalidArgumentError(
-        "target: is empty: name a server, such as 127.0.0.1:50051 or unix:/run/boltzmann.sock");
-  }
-  if (options.max_attempts < 1 || options.max_attempts > kMaxAttempts) {
-    return absl::InvalidArgumentError(absl::StrCat("max_attempts: ", options.max_attempts,
-                                                   " is outside [1, ", kMaxAttempts, "]"));
-  }
-  return CheckTimeout(options.timeout);
+std::string SamplerMethod(const char* name) {
+  return absl::StrCat("/", v1::SamplerService::service_full_name(), "/", name);
 }
 
-std::string RetryPolicy(int max_attempts) {
-  return absl::StrFormat(R"({"methodConfig": [{"name": [{}], "retryPolicy": {
-      "maxAttempts": %d, "initialBackoff": "0.05s", "maxBackoff": "1s", "backoffMultiplier": 2,
-      "retryableStatusCodes": ["UNAVAILABLE"]}}]})",
-                         max_attempts);
-}
-
-grpc::ChannelArguments ChannelArgumentsFor(const ClientOptions& options) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kUnlimited);
-  arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, options.max_attempts > 1);
-  if (options.max_attempts > 1) {
-    arguments.SetServiceConfigJSON(RetryPolicy(options.max_attempts));
-    // A request is tried again only while it fits this; the default is 256 KiB, half a row.
-    arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, std::numeric_limits<int>::max());
-  }
-  return arguments;
-}
-
-absl::Status CheckSize(const google::protobuf::Message& request) {
-  const size_t bytes = request.ByteSizeLong();
-  if (bytes <= std::numeric_limits<int>::max()) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      absl::StrCat("the request has ", bytes,
-                   " bytes, and no message may have 2 GiB: send fewer rows in a call"));
+std::string RegionMethod(const char* name) {
+  return absl::StrCat("/", v1::RegionService::service_full_name(), "/", name);
 }
 
 // What must come back for a request: `count` entries, one for each of `of`.
@@ -78,6 +55,8 @@ struct Expected {
   int64_t count;
   const char* of;
 };
+
+Expected ResultsOf(const v1::Logits& logits) { return {"results", logits.row_count(), "rows"}; }
 
 // The reply, or INTERNAL if it has more or fewer entries than expected.
 template <typename Response>
@@ -90,58 +69,122 @@ absl::StatusOr<Response> Checked(absl::StatusOr<Response> response,
                                           " for ", expected.count, " ", expected.of));
 }
 
-}  // namespace
-
-absl::StatusOr<Client> Client::Create(const ClientOptions& options) {
-  if (absl::Status status = CheckOptions(options); !status.ok()) return status;
-  return Create(grpc::CreateCustomChannel(options.target, grpc::InsecureChannelCredentials(),
-                                          ChannelArgumentsFor(options)),
-                options.timeout);
+absl::StatusOr<v1::SampleResponse> CallSample(const Connection& connection,
+                                              const v1::SampleRequest& request,
+                                              absl::StatusOr<grpc::ByteBuffer> bytes) {
+  return Checked(Call<v1::SampleResponse>(connection, SamplerMethod("Sample"), std::move(bytes)),
+                 &v1::SampleResponse::results_size, ResultsOf(request.logits()));
 }
 
-absl::StatusOr<Client> Client::Create(std::shared_ptr<grpc::ChannelInterface> channel,
-                                      absl::Duration timeout) {
-  if (absl::Status status = CheckTimeout(timeout); !status.ok()) return status;
-  return Client(v1::SamplerService::NewStub(std::move(channel)), timeout);
+absl::StatusOr<v1::ScoreResponse> CallScore(const Connection& connection,
+                                            const v1::ScoreRequest& request,
+                                            absl::StatusOr<grpc::ByteBuffer> bytes) {
+  return Checked(Call<v1::ScoreResponse>(connection, SamplerMethod("Score"), std::move(bytes)),
+                 &v1::ScoreResponse::results_size, ResultsOf(request.logits()));
 }
 
-Client::Client(std::unique_ptr<Stub> stub, absl::Duration timeout)
-    : stub_(std::move(stub)), timeout_(timeout) {}
-
-template <typename Request, typename Response>
-absl::StatusOr<Response> Client::Call(Method<Request, Response> method,
-                                      const Request& request) const {
-  if (absl::Status status = CheckSize(request); !status.ok()) return status;
-  grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout_));
-  Response response;
-  const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
-  if (!status.ok()) return ToAbslStatus(status);
-  return response;
-}
-
-absl::StatusOr<v1::SampleResponse> Client::Sample(const v1::SampleRequest& request) const {
-  return Checked(Call(&Stub::Sample, request), &v1::SampleResponse::results_size,
-                 {"results", request.logits().row_count(), "rows"});
-}
-
-absl::StatusOr<v1::ScoreResponse> Client::Score(const v1::ScoreRequest& request) const {
-  return Checked(Call(&Stub::Score, request), &v1::ScoreResponse::results_size,
-                 {"results", request.logits().row_count(), "rows"});
-}
-
-absl::StatusOr<v1::VerifyResponse> Client::Verify(const v1::VerifyRequest& request) const {
-  return Checked(Call(&Stub::Verify, request), &v1::VerifyResponse::results_size,
+absl::StatusOr<v1::VerifyResponse> CallVerify(const Connection& connection,
+                                              const v1::VerifyRequest& request,
+                                              absl::StatusOr<grpc::ByteBuffer> bytes) {
+  return Checked(Call<v1::VerifyResponse>(connection, SamplerMethod("Verify"), std::move(bytes)),
+                 &v1::VerifyResponse::results_size,
                  {"results", request.sequences_size(), "sequences"});
 }
 
+absl::StatusOr<v1::DescribeResponse> CallDescribe(const Connection& connection,
+                                                  const v1::DescribeRequest& request,
+                                                  absl::StatusOr<grpc::ByteBuffer> bytes) {
+  return Checked(
+      Call<v1::DescribeResponse>(connection, SamplerMethod("Describe"), std::move(bytes)),
+      &v1::DescribeResponse::descriptions_size,
+      {"descriptions", request.logits().row_count(), "rows"});
+}
+
+// The bytes of a request that takes its logits' bytes from `inline_data`.
+template <typename Request>
+absl::StatusOr<grpc::ByteBuffer> BytesWith(const Request& request, Payload inline_data) {
+  return RequestBytes(request, request.logits(), std::move(inline_data));
+}
+
+}  // namespace
+
+absl::StatusOr<Client> Client::Create(const ClientOptions& options) {
+  absl::StatusOr<Connection> connection = Connect(options);
+  if (!connection.ok()) return connection.status();
+  return Client(*std::move(connection));
+}
+
+absl::StatusOr<Client> Client::Create(std::shared_ptr<grpc::ChannelInterface> channel,
+                                      absl::Duration timeout, const std::string& caller) {
+  absl::StatusOr<Connection> connection = ConnectOver(std::move(channel), timeout, caller);
+  if (!connection.ok()) return connection.status();
+  return Client(*std::move(connection));
+}
+
+Client::Client(Connection connection) : connection_(std::move(connection)) {}
+
+absl::StatusOr<v1::SampleResponse> Client::Sample(const v1::SampleRequest& request) const {
+  return CallSample(connection_, request, RequestBytes(request));
+}
+
+absl::StatusOr<v1::SampleResponse> Client::Sample(const v1::SampleRequest& request,
+                                                  Payload inline_data) const {
+  return CallSample(connection_, request, BytesWith(request, std::move(inline_data)));
+}
+
+absl::StatusOr<v1::ScoreResponse> Client::Score(const v1::ScoreRequest& request) const {
+  return CallScore(connection_, request, RequestBytes(request));
+}
+
+absl::StatusOr<v1::ScoreResponse> Client::Score(const v1::ScoreRequest& request,
+                                                Payload inline_data) const {
+  return CallScore(connection_, request, BytesWith(request, std::move(inline_data)));
+}
+
+absl::StatusOr<v1::VerifyResponse> Client::Verify(const v1::VerifyRequest& request) const {
+  return CallVerify(connection_, request, RequestBytes(request));
+}
+
+absl::StatusOr<v1::VerifyResponse> Client::Verify(const v1::VerifyRequest& request,
+                                                  Payload inline_data) const {
+  return CallVerify(connection_, request, BytesWith(request, std::move(inline_data)));
+}
+
 absl::StatusOr<v1::DescribeResponse> Client::Describe(const v1::DescribeRequest& request) const {
-  return Checked(Call(&Stub::Describe, request), &v1::DescribeResponse::descriptions_size,
-                 {"descriptions", request.logits().row_count(), "rows"});
+  return CallDescribe(connection_, request, RequestBytes(request));
+}
+
+absl::StatusOr<v1::DescribeResponse> Client::Describe(const v1::DescribeRequest& request,
+                                                      Payload inline_data) const {
+  return CallDescribe(connection_, request, BytesWith(request, std::move(inline_data)));
 }
 
 absl::StatusOr<v1::GetServerInfoResponse> Client::GetServerInfo() const {
-  return Call(&Stub::GetServerInfo, v1::GetServerInfoRequest());
+  return Call<v1::GetServerInfoResponse>(connection_, SamplerMethod("GetServerInfo"),
+                                         RequestBytes(v1::GetServerInfoRequest()));
+}
+
+absl::StatusOr<v1::RegisterRegionResponse> Client::RegisterRegion(
+    const v1::RegisterRegionRequest& request) const {
+  return Call<v1::RegisterRegionResponse>(connection_, RegionMethod("RegisterRegion"),
+                                          RequestBytes(request));
+}
+
+absl::StatusOr<v1::RenewRegionResponse> Client::RenewRegion(
+    const v1::RenewRegionRequest& request) const {
+  return Call<v1::RenewRegionResponse>(connection_, RegionMethod("RenewRegion"),
+                                       RequestBytes(request));
+}
+
+absl::StatusOr<v1::UnregisterRegionResponse> Client::UnregisterRegion(
+    const v1::UnregisterRegionRequest& request) const {
+  return Call<v1::UnregisterRegionResponse>(connection_, RegionMethod("UnregisterRegion"),
+                                            RequestBytes(request));
+}
+
+absl::StatusOr<v1::ListRegionsResponse> Client::ListRegions() const {
+  return Call<v1::ListRegionsResponse>(connection_, RegionMethod("ListRegions"),
+                                       RequestBytes(v1::ListRegionsRequest()));
 }
 
 }  // namespace boltzmann::client

@@ -33,6 +33,8 @@ absl::Status RunDescribe(const std::vector<std::string>& arguments, Console& con
   const uint32_t usual_count = std::min(kTopCount, request.logits().vocab_size());
   request.set_top_count(absl::GetFlag(FLAGS_top_count).value_or(usual_count));
   request.set_all_tokens(absl::GetFlag(FLAGS_all_tokens));
+  const auto region = ShareFromFlags(*client, *request.mutable_logits());
+  if (!region.ok()) return region.status();
   const auto response = client->Describe(request);
   if (!response.ok()) return CallError(response.status());
   *json ? PrintJson(*response, console.out) : PrintDescriptions(*response, console.out);

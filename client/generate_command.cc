@@ -17,6 +17,7 @@
 #include "client/ngram_model.h"
 #include "client/params_flags.h"
 #include "client/printable.h"
+#include "client/shared_memory_flags.h"
 #include "client/state_flags.h"
 #include "client/tokenizer.h"
 
@@ -90,6 +91,10 @@ Sequence StartFromFlags(const NgramModel& model, std::ostream& remarks) {
   return start;
 }
 
+size_t BytesOfAStep(const NgramModel& model) {
+  return sizeof(float) * absl::GetFlag(FLAGS_batch) * static_cast<size_t>(model.vocab_size());
+}
+
 bool SeedIsGiven() { return RowStateFromFlags(0).has_seed(); }
 
 std::vector<Sequence> SequencesFromFlags(const Sequence& start) {
@@ -132,12 +137,14 @@ absl::Status RunGenerate(const std::vector<std::string>& arguments, Console& con
   if (!client.ok()) return client.status();
   const absl::StatusOr<NgramModel> model = ModelFromFlags(arguments, console.err);
   if (!model.ok()) return model.status();
+  const auto ring = RingFromFlags(*client, BytesOfAStep(*model));
+  if (!ring.ok()) return ring.status();
   const Sequence start = StartFromFlags(*model, console.err);
   const bool alone = absl::GetFlag(FLAGS_batch) == 1;
   if (alone) console.out << start.text << std::flush;
 
   Generator generator(*client, *model, SamplingParamsFromFlags(), SequencesFromFlags(start),
-                      alone ? &console.out : nullptr);
+                      alone ? &console.out : nullptr, ring->get());
   const absl::Status status = generator.Run(absl::GetFlag(FLAGS_tokens));
   const std::vector<Sequence>& sequences = generator.sequences();
   if (alone) console.out << std::endl;
@@ -159,6 +166,7 @@ const Command& GenerateCommand() {
       "  boltzmann generate --prompt 'The program' --temperature .8 --top_p .95 --seed 7\n"
       "  boltzmann generate --corpus *.txt --temperature 0 --tokens 50 --batch 8\n",
       Joined({{"corpus", "prompt", "tokens", "batch", "print_token_ids"},
+              SharedMemoryFlags(),
               SamplingParamsFlags(),
               SeedFlags(),
               ConnectionFlags()}),

@@ -23,12 +23,13 @@ bool NeedsOutput(const v1::SamplingParams& params) {
 
 Generator::Generator(const Client& client, const NgramModel& model,
                      const v1::SamplingParams& params, std::vector<Sequence> sequences,
-                     std::ostream* stream)
+                     std::ostream* stream, SharedRing* ring)
     : client_(client),
       model_(model),
       params_(params),
       sequences_(std::move(sequences)),
-      stream_(stream) {
+      stream_(stream),
+      ring_(ring) {
   if (!NeedsPrompt(params_)) return;
   for (Sequence& sequence : sequences_) {
     sequence.state.mutable_prompt_token_ids()->Add(sequence.tokens.begin(), sequence.tokens.end());
@@ -54,7 +55,8 @@ std::vector<Sequence*> Generator::Running() {
 
 absl::Status Generator::Step(uint32_t position, absl::Span<Sequence* const> running) {
   for (Sequence* sequence : running) sequence->state.set_position(position);
-  const absl::StatusOr<v1::SampleResponse> response = client_.Sample(MakeRequest(running));
+  const absl::StatusOr<v1::SampleResponse> response =
+      ring_ == nullptr ? CallInline(running) : CallShared(running);
   if (!response.ok()) return response.status();
   for (size_t i = 0; i < running.size(); ++i) {
     absl::Status status = Accept(response->results(static_cast<int>(i)), *running[i]);
@@ -64,21 +66,41 @@ absl::Status Generator::Step(uint32_t position, absl::Span<Sequence* const> runn
 }
 
 v1::SampleRequest Generator::MakeRequest(absl::Span<Sequence* const> running) const {
-  const auto vocab_size = static_cast<size_t>(model_.vocab_size());
-  std::vector<float> logits(running.size() * vocab_size);
   v1::SampleRequest request;
-  for (size_t i = 0; i < running.size(); ++i) {
-    model_.Logits(running[i]->tokens, absl::MakeSpan(logits).subspan(i * vocab_size, vocab_size));
-    *request.add_rows() = running[i]->state;
-  }
+  for (const Sequence* sequence : running) *request.add_rows() = sequence->state;
   v1::Logits& matrix = *request.mutable_logits();
   matrix.set_data_type(v1::DATA_TYPE_FLOAT32);
-  matrix.set_vocab_size(static_cast<uint32_t>(vocab_size));
+  matrix.set_vocab_size(static_cast<uint32_t>(model_.vocab_size()));
   matrix.set_row_count(static_cast<uint32_t>(running.size()));
-  matrix.set_inline_data(logits.data(), logits.size() * sizeof(float));
   *request.add_params() = params_;
   request.add_outputs()->set_logprobs(v1::LOGPROB_MODE_NONE);
   return request;
+}
+
+void Generator::WriteLogits(absl::Span<Sequence* const> running, absl::Span<float> logits) const {
+  const auto vocab_size = static_cast<size_t>(model_.vocab_size());
+  for (size_t i = 0; i < running.size(); ++i) {
+    model_.Logits(running[i]->tokens, logits.subspan(i * vocab_size, vocab_size));
+  }
+}
+
+absl::StatusOr<v1::SampleResponse> Generator::CallInline(
+    absl::Span<Sequence* const> running) const {
+  std::vector<float> logits(running.size() * static_cast<size_t>(model_.vocab_size()));
+  WriteLogits(running, absl::MakeSpan(logits));
+  return client_.Sample(MakeRequest(running), PayloadOf(std::move(logits)));
+}
+
+absl::StatusOr<v1::SampleResponse> Generator::CallShared(
+    absl::Span<Sequence* const> running) const {
+  const absl::StatusOr<SharedRing::Slot> slot = ring_->Acquire(client_.connection().timeout);
+  if (!slot.ok()) return slot.status();
+  const absl::Span<std::byte> bytes = slot->bytes();
+  WriteLogits(running,
+              absl::MakeSpan(reinterpret_cast<float*>(bytes.data()), bytes.size() / sizeof(float)));
+  v1::SampleRequest request = MakeRequest(running);
+  *request.mutable_logits()->mutable_shared_rows() = slot->Rows();
+  return client_.Sample(request);
 }
 
 absl::Status Generator::Accept(const v1::RowResult& result, Sequence& sequence) {

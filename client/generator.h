@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 #include "client/client.h"
 #include "client/ngram_model.h"
+#include "client/shared_ring.h"
 #include "client/tokenizer.h"
 
 namespace boltzmann::client {
@@ -34,13 +35,14 @@ bool NeedsPrompt(const v1::SamplingParams& params);
 bool NeedsOutput(const v1::SamplingParams& params);
 
 // Continues several sequences together: one call of Sample for each step, one row for each sequence
-// that has not ended. Not thread-safe. `client` and `model` must outlive it.
+// that has not ended. Not thread-safe. `client`, `model` and `ring` must outlive it.
 class Generator {
  public:
   // `params` apply to every row; one of their stop tokens, once drawn, ends its sequence. Where
-  // `stream` is not null, every new piece of text is printed to it at once.
+  // `stream` is not null, every new piece of text is printed to it at once. Where `ring` is not
+  // null, logits are left in it, not sent; a slot must hold one row for each sequence.
   Generator(const Client& client, const NgramModel& model, const v1::SamplingParams& params,
-            std::vector<Sequence> sequences, std::ostream* stream);
+            std::vector<Sequence> sequences, std::ostream* stream, SharedRing* ring);
 
   // Draws `steps` tokens for each sequence, at positions 0, 1, 2 and so on, or fewer if it ends. To
   // be called once. On failure, of the call
@@ -52,7 +54,11 @@ class Generator {
  private:
   // The sequences that have not ended.
   std::vector<Sequence*> Running();
+  // Everything of a step's request but where the logits are.
   v1::SampleRequest MakeRequest(absl::Span<Sequence* const> running) const;
+  void WriteLogits(absl::Span<Sequence* const> running, absl::Span<float> logits) const;
+  absl::StatusOr<v1::SampleResponse> CallInline(absl::Span<Sequence* const> running) const;
+  absl::StatusOr<v1::SampleResponse> CallShared(absl::Span<Sequence* const> running) const;
   absl::Status Step(uint32_t position, absl::Span<Sequence* const> running);
   absl::Status Accept(const v1::RowResult& result, Sequence& sequence);
   void UpdateState(const v1::RowResult& result, int32_t token, Sequence& sequence);
@@ -62,6 +68,7 @@ class Generator {
   const v1::SamplingParams params_;
   std::vector<Sequence> sequences_;
   std::ostream* const stream_;
+  SharedRing* const ring_;
 };
 
 }  // namespace boltzmann::client

@@ -1,8 +1,11 @@
-// `boltzmann info`: what the server is and takes.
+// `boltzmann info`: what the server is and takes, and what it has done.
+#include <ostream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/time.h"
 #include "client/command.h"
 #include "client/common_flags.h"
 
@@ -10,24 +13,56 @@ namespace boltzmann::client {
 namespace {
 
 void PrintLine(std::ostream& out, const char* name, const std::string& value) {
-  out << absl::StrFormat("%-20s %s\n", name, value);
+  out << absl::StrFormat("%-22s %s\n", name, value);
 }
 
-void PrintTable(const v1::GetServerInfoResponse& info, std::ostream& out) {
+void PrintCount(std::ostream& out, const char* name, uint64_t count) {
+  PrintLine(out, name, absl::StrCat(count));
+}
+
+void PrintFeatures(const v1::GetServerInfoResponse& info, std::ostream& out) {
   PrintLine(out, "version", info.version());
   PrintLine(out, "instruction_set", info.instruction_set());
-  PrintLine(out, "worker_count", absl::StrCat(info.worker_count()));
+  PrintCount(out, "worker_count", info.worker_count());
   PrintLine(out, "stages", absl::StrJoin(info.stages(), " "));
   PrintLine(out, "data_types",
             absl::StrJoin(info.data_types(), " ", [](std::string* text, int type) {
               text->append(v1::DataType_Name(type));
             }));
-  const v1::Limits& limits = info.limits();
-  PrintLine(out, "max_message_bytes", absl::StrCat(limits.max_message_bytes()));
-  PrintLine(out, "max_row_count", absl::StrCat(limits.max_row_count()));
-  PrintLine(out, "max_vocab_size", absl::StrCat(limits.max_vocab_size()));
-  PrintLine(out, "max_rows_in_flight", absl::StrCat(limits.max_rows_in_flight()));
-  PrintLine(out, "max_listed_tokens", absl::StrCat(limits.max_listed_tokens()));
+  PrintLine(out, "shared_memory_enabled", info.shared_memory_enabled() ? "true" : "false");
+}
+
+void PrintLimits(const v1::Limits& limits, std::ostream& out) {
+  PrintCount(out, "max_message_bytes", limits.max_message_bytes());
+  PrintCount(out, "max_row_count", limits.max_row_count());
+  PrintCount(out, "max_vocab_size", limits.max_vocab_size());
+  PrintCount(out, "max_listed_tokens", limits.max_listed_tokens());
+  PrintCount(out, "max_calls_in_flight", limits.max_calls_in_flight());
+  PrintCount(out, "max_calls_waiting", limits.max_calls_waiting());
+  PrintCount(out, "max_streams", limits.max_streams());
+  PrintCount(out, "max_regions", limits.max_regions());
+  PrintCount(out, "max_region_bytes", limits.max_region_bytes());
+  const auto& lease = limits.max_region_lease();
+  PrintLine(
+      out, "max_region_lease",
+      absl::FormatDuration(absl::Seconds(lease.seconds()) + absl::Nanoseconds(lease.nanos())));
+}
+
+void PrintCounters(const v1::Counters& counters, std::ostream& out) {
+  PrintCount(out, "begun_count", counters.begun_count());
+  PrintCount(out, "answered_count", counters.answered_count());
+  PrintCount(out, "invalid_count", counters.invalid_count());
+  PrintCount(out, "pushed_back_count", counters.pushed_back_count());
+  PrintCount(out, "expired_count", counters.expired_count());
+  PrintCount(out, "cancelled_count", counters.cancelled_count());
+  PrintCount(out, "unavailable_count", counters.unavailable_count());
+  PrintCount(out, "received_bytes", counters.received_bytes());
+}
+
+void PrintTable(const v1::GetServerInfoResponse& info, std::ostream& out) {
+  PrintFeatures(info, out);
+  PrintLimits(info.limits(), out);
+  PrintCounters(info.counters(), out);
 }
 
 absl::Status RunInfo(const std::vector<std::string>& arguments, Console& console) {
@@ -47,7 +82,7 @@ absl::Status RunInfo(const std::vector<std::string>& arguments, Console& console
 const Command& InfoCommand() {
   static const Command command = {
       "info",
-      "Print the server's version, limits and features.",
+      "Print the server's version, limits, features and counters.",
       "info [flags]",
       "  boltzmann info --server unix:/run/boltzmann.sock\n",
       Joined({ConnectionFlags(), FormatFlags()}),

@@ -21,6 +21,8 @@ absl::Status RunSample(const std::vector<std::string>& arguments, Console& conso
   *request.add_outputs() = *outputs;
   absl::Status status = SetBatchFromFlags(console.in, request);
   if (!status.ok()) return status;
+  const auto region = ShareFromFlags(*client, *request.mutable_logits());
+  if (!region.ok()) return region.status();
   const auto response = client->Sample(request);
   if (!response.ok()) return CallError(response.status());
   *json ? PrintJson(*response, console.out) : PrintReport(*response, console.out);

@@ -38,6 +38,8 @@ absl::Status RunScore(const std::vector<std::string>& arguments, Console& consol
   v1::ScoreRequest request = RequestOfTokens(tokens);
   absl::Status status = SetBatchFromFlags(console.in, request);
   if (!status.ok()) return status;
+  const auto region = ShareFromFlags(*client, *request.mutable_logits());
+  if (!region.ok()) return region.status();
   const auto response = client->Score(request);
   if (!response.ok()) return CallError(response.status());
   *json ? PrintJson(*response, console.out) : PrintScores(*response, console.out);

@@ -104,6 +104,9 @@ std::string Explain(const RowResult& result) {
       return absl::StrCat("the draft distribution is none at token ", result.offending_token,
                           ": probabilities are in [0, 1], that of the drafted token is above 0, "
                           "and they add up to 1");
+    case RowStatus::kLogitsChanged:
+      return "the logits changed while they were read: write to shared memory only once its rows "
+             "are answered";
   }
   return "";
 }

@@ -27,7 +27,7 @@ struct Candidates {
 
 // One row to sample. What it points to must outlive the sampling.
 struct RowRequest {
-  // The row, as it was received: V logits, or those of the candidates.
+  // The row, as it was received: V logits, or those of the candidates, which may not be shared.
   LogitRow logits;
   const SamplingParams* params;
   const OutputOptions* outputs;
@@ -48,6 +48,7 @@ enum class RowStatus : uint8_t {
   kNoAllowedToken,       // every logit is -infinity, as received or once edited
   kCandidatesExhausted,  // answered, but the full row's answer could differ
   kInvalidDraft,         // its draft distribution is none
+  kLogitsChanged,        // it is shared, and was seen to change while it was read
 };
 
 // Whether a row of this status has an answer.
@@ -98,7 +99,7 @@ struct Draft {
   int32_t token_id = 0;  // in [0, V)
 
   // The probabilities that it was drafted with: of all V tokens, or of some, distinct, the
-  // others having none. Neither means certainty.
+  // others having none. Neither means certainty. `dense` may not be shared.
   std::optional<LogitRow> dense = {};
   absl::Span<const int32_t> token_ids = {};  // each in [0, V)
   absl::Span<const float> probabilities = {};
@@ -144,7 +145,7 @@ class Results {
   // are set.
   std::vector<uint32_t> accepted_counts;
 
-  // If it was asked for, and any row could be scored.
+  // If it was asked for, any row could be scored, and none was seen to change.
   std::optional<TemperatureFit> temperature_fit = {};
 
   Results(Results&&) = default;

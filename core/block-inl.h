@@ -47,11 +47,14 @@ class Maximum {
   V32 max_[kVectors];
 };
 
-// Holds what was loaded in a register: the compiler would load it again for each use, and loads
-// are what a scan for maxima is bound by (a sixth of its time).
+// Holds what was loaded in a register: the compiler would load it again for each use. Loads are
+// what a scan for maxima is bound by (a sixth of its time), and of a row that may change no two
+// need agree.
 HWY_INLINE void LoadOnce([[maybe_unused]] V32& logit) {
 #if HWY_ARCH_X86
   asm("" : "+v"(logit.raw));
+#elif HWY_ARCH_ARM_A64
+  asm("" : "+w"(logit.raw));
 #endif
 }
 
@@ -116,11 +119,12 @@ HWY_INLINE V32 WidenHalf(const uint16_t* from) {
 #endif
 }
 
-// Widens a block's logits.
+// Widens a block's logits, each of which is read once.
 template <class Max>
 HWY_INLINE void WidenBlock(DataType type, const std::byte* bytes, float* HWY_RESTRICT out,
                            Max& max) {
   const auto write = [&](int i, V32 logit) HWY_ATTR {
+    LoadOnce(logit);
     hn::Store(logit, D32(), out + i);
     max.Add(i, logit);
   };
@@ -140,7 +144,7 @@ HWY_INLINE void WidenBlock(DataType type, const std::byte* bytes, float* HWY_RES
 }
 
 // The logits in one block as they were received; those past the end of the row are
-// -infinity. Where they lie ready they are not copied to `buffer`.
+// -infinity. Where they lie ready, and nobody changes them, they are not copied to `buffer`.
 template <class Max>
 HWY_INLINE const float* ReadBlock(const LogitRow& row, int block, float* HWY_RESTRICT buffer,
                                   Max& max) {
@@ -148,7 +152,7 @@ HWY_INLINE const float* ReadBlock(const LogitRow& row, int block, float* HWY_RES
   const int32_t count = std::min(kBlockSize, row.vocab_size() - first);
   const std::byte* bytes = row.Contiguous(first, count);
   if (HWY_LIKELY(bytes != nullptr && count == kBlockSize)) {
-    if (row.type() != DataType::kFloat32) {
+    if (row.type() != DataType::kFloat32 || row.MayChange()) {
       WidenBlock(row.type(), bytes, buffer, max);
       return buffer;
     }

@@ -11,19 +11,21 @@
 #include "core/edits.h"
 #include "core/ranking.h"
 #include "core/scan.h"
+#include "core/snapshot.h"
 #include "core/stages.h"
 
 namespace boltzmann::core {
 
 // Memory that a worker reuses from row to row. It grows to what the largest row needs
 // (96 bytes a block of 256 logits, and 8 more to verify; 8 a logit where a row must be sorted; what
-// edits take) and stays.
+// edits take; a row that may change once more) and stays.
 struct RowScratch {
   std::vector<Block> blocks;
   std::vector<Block> other_blocks;  // of the row as received, or without its ceiling
   RankingScratch ranking;
   RankingScratch received_ranking;
   EditScratch edits;
+  Snapshot snapshot;
   std::vector<uint64_t> candidate_keys;
   std::vector<int32_t> candidate_ids;
   std::vector<float> candidate_logits;
@@ -37,7 +39,9 @@ class Distribution {
  public:
   // Edits, scans and runs the stages; what they left goes to `reports` if it is not null.
   // Allocates nothing once `scratch` has grown. REQUIRES: the request is valid; it and `scratch`
-  // outlive the distribution.
+  // outlive the distribution. This and whatever else reads a row that may change throws
+  // LogitsChanged where it has; then nothing more may be called, and `scratch` is fit for the next
+  // row.
   Distribution(const Kernels& kernels, const RowRequest& request, RowScratch& scratch,
                ParallelFor parallel_for, std::vector<StageReport>* reports);
 

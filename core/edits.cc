@@ -293,7 +293,7 @@ void MakeEdits(const EditBuilder& builder, EditScratch& scratch, const LogitRow&
   const std::vector<TouchedToken>& tokens = scratch.touched_tokens;
   scratch.edits.clear();
   for (size_t i = 0; i < tokens.size(); ++i) {
-    if (i + kAhead < tokens.size()) __builtin_prefetch(row.Contiguous(tokens[i + kAhead].index, 1));
+    if (i + kAhead < tokens.size()) __builtin_prefetch(row.AddressOf(tokens[i + kAhead].index));
     const auto& [index, token, touch] = tokens[i];
     if (!row.IsAllowed(index)) continue;
     const float received = row.ReceivedAt(index);

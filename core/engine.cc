@@ -24,6 +24,9 @@ namespace {
 constexpr int32_t kSplitVocabSize = 65536;
 constexpr int32_t kWakeVocabSize = 1 << 21;
 
+// How many logits take as long to read as one drawn, listed or past token takes.
+constexpr int64_t kItem = 64;
+
 int WorkerCount(const EngineOptions& options) {
   if (options.worker_count > 0) return options.worker_count;
   return std::max(1u, std::thread::hardware_concurrency());
@@ -31,6 +34,26 @@ int WorkerCount(const EngineOptions& options) {
 
 void RunInOrder(int count, absl::FunctionRef<void(int)> body) {
   for (int i = 0; i < count; ++i) body(i);
+}
+
+// The logits and other items that a row is computed from, or into.
+int64_t WorkOf(const RowRequest& row) {
+  const OutputOptions& outputs = *row.outputs;
+  const RowState& state = row.state;
+  const uint64_t items = uint64_t{state.draw_count} + outputs.top_model_count +
+                         outputs.top_sampled_count + outputs.named_token_ids.size() +
+                         state.prompt_token_ids.size() + state.output_token_ids.size();
+  return row.logits.vocab_size() + static_cast<int64_t>(items) * kItem;
+}
+
+// Whether the batch may take less time than it would to hand it over.
+bool IsSmall(const Batch& batch) {
+  if (batch.fit_temperature) return false;
+  int64_t work = 0;
+  for (size_t i = 0; i < batch.rows.size() && work <= Engine::kSmallBatch; ++i) {
+    work += WorkOf(batch.rows[i]);
+  }
+  return work <= Engine::kSmallBatch;
 }
 
 // Why the rows of the batch that have not begun should not be.
@@ -48,8 +71,11 @@ absl::Status Dropped(const Batch& batch) {
 
 class Engine::Workers {
  public:
-  Workers(int count, InstructionSet set)
-      : instruction_set(set), kernels_(KernelsFor(set)), scratch_(count), pool_(count) {}
+  Workers(int count, const EngineOptions& options)
+      : instruction_set(options.instruction_set),
+        kernels_(KernelsFor(options.instruction_set)),
+        scratch_(count),
+        pool_(count, options.spin) {}
 
   const InstructionSet instruction_set;
 
@@ -58,6 +84,8 @@ class Engine::Workers {
   void Start(Batch& batch, Done done) {
     // Owns itself: it is deleted when it is done.
     auto* running = new Running(*this, batch, std::move(done));
+    const bool small = instruction_set != InstructionSet::kPortable && IsSmall(batch);
+    if (small && pool_.TryRun(running->job)) return;
     pool_.Start(running->job);
   }
 
@@ -157,7 +185,7 @@ class Engine::Workers {
 };
 
 Engine::Engine(const EngineOptions& options)
-    : workers_(std::make_unique<Workers>(WorkerCount(options), options.instruction_set)) {}
+    : workers_(std::make_unique<Workers>(WorkerCount(options), options)) {}
 
 Engine::~Engine() = default;
 

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <limits>
 
+#include "core/snapshot.h"
+
 namespace boltzmann::core {
 namespace {
 
@@ -97,6 +99,7 @@ const LogitSegment& LogitRow::SegmentOf(size_t byte) const {
 }
 
 const std::byte* LogitRow::FindContiguous(int32_t first, int32_t count) const {
+  if (snapshot_ != nullptr) return snapshot_->Read(first, count);
   const size_t begin = static_cast<size_t>(first) * SizeOf(type_);
   const size_t end = begin + static_cast<size_t>(count) * SizeOf(type_);
   const LogitSegment* segment = &SegmentOf(begin);
@@ -108,8 +111,8 @@ const std::byte* LogitRow::FindContiguous(int32_t first, int32_t count) const {
 void LogitRow::CopyBytes(int32_t first, int32_t count, std::byte* out) const {
   size_t begin = static_cast<size_t>(first) * SizeOf(type_);
   const size_t end = begin + static_cast<size_t>(count) * SizeOf(type_);
-  if (segments_.empty()) {
-    std::memcpy(out, data_ + begin, end - begin);
+  if (const std::byte* from = Contiguous(first, count); from != nullptr) {
+    std::memcpy(out, from, end - begin);
     return;
   }
   for (const LogitSegment* segment = &SegmentOf(begin); begin < end; ++segment) {

@@ -12,6 +12,8 @@
 
 namespace boltzmann::core {
 
+class Snapshot;
+
 // How one logit is stored, little-endian.
 enum class DataType : uint8_t {
   kFloat32,   // IEEE 754 binary32
@@ -62,10 +64,10 @@ struct Ceiling {
   }
 };
 
-// A view of one row: `vocab_size` logits that somebody else keeps alive and unchanged, and an
-// overlay of what sampling is to see instead: edited tokens are at their new logit, those that
-// are not allowed or above a ceiling at -infinity. Nothing is copied. Thread-safe, but for
-// the changes of the overlay.
+// A view of one row: `vocab_size` logits that somebody else keeps alive and, unless they are
+// shared, unchanged; and an overlay of what sampling is to see instead: edited tokens are at their
+// new logit, those that are not allowed or above a ceiling at -infinity. Nothing is copied.
+// Thread-safe, but for the changes of the overlay.
 class LogitRow {
  public:
   // A row in one piece. It may start at any address.
@@ -76,7 +78,21 @@ class LogitRow {
   // A row in pieces, in order. REQUIRES: as above; the first begins at 0, none is empty, and
   // together they have vocab_size * SizeOf(type) bytes; `segments` outlives the row.
   LogitRow(absl::Span<const LogitSegment> segments, DataType type, int32_t vocab_size)
-      : data_(segments[0].data), segments_(segments), vocab_size_(vocab_size), type_(type) {}
+      : data_(segments.size() == 1 ? segments[0].data : nullptr),
+        segments_(segments),
+        vocab_size_(vocab_size),
+        type_(type),
+        in_place_(data_ != nullptr) {}
+
+  // A row in one piece that others may write to at any time, even while it is read. It is answered
+  // as if each of its blocks had stayed what it once was, or with RowStatus::kLogitsChanged; no
+  // other row's answer depends on it. As long as nobody writes, it is answered as any row. Only for
+  // RowRequest::logits. REQUIRES: as for a row in one piece; the bytes stay readable.
+  static LogitRow Shared(const void* data, DataType type, int32_t vocab_size) {
+    LogitRow row(data, type, vocab_size);
+    row.may_change_ = true;
+    return row;
+  }
 
   // Allows only the tokens whose bit is set: token j is bit j % 32 of the little-endian word
   // j / 32. Tokens beyond the last word are not allowed. REQUIRES: whole words; `mask` outlives
@@ -98,6 +114,9 @@ class LogitRow {
   int32_t vocab_size() const { return vocab_size_; }
   DataType type() const { return type_; }
 
+  // Whether others may write to it.
+  bool MayChange() const { return may_change_; }
+
   // Whether sampling sees other logits than were received.
   bool HasOverlay() const { return masked_ || !edits_.edits.empty() || HasCeiling(); }
   bool HasCeiling() const { return ceiling_.logit < std::numeric_limits<double>::infinity(); }
@@ -115,13 +134,34 @@ class LogitRow {
 
   // What follows is for the kernels, which widen and mask by themselves.
 
-  // The bytes of the logits [first, first + count), or nullptr if they are not in one piece.
+  // The bytes of the logits [first, first + count), or nullptr if they are not in one piece. All
+  // reading begins here; through a snapshot it may throw LogitsChanged.
   const std::byte* Contiguous(int32_t first, int32_t count) const {
-    if (segments_.size() <= 1) return data_ + static_cast<size_t>(first) * SizeOf(type_);
+    if (in_place_) return data_ + static_cast<size_t>(first) * SizeOf(type_);
     return FindContiguous(first, count);
+  }
+  // Where a logit was received, to have it fetched ahead.
+  const void* AddressOf(int32_t token_id) const {
+    if (data_ != nullptr) return data_ + static_cast<size_t>(token_id) * SizeOf(type_);
+    return FindContiguous(token_id, 1);
   }
   // Copies the bytes of the logits [first, first + count).
   void CopyBytes(int32_t first, int32_t count, std::byte* out) const;
+  // The row read through a snapshot, which must outlive it: see there. Until then a shared row is
+  // read like any other. REQUIRES: it may change.
+  LogitRow Through(Snapshot& snapshot) const {
+    LogitRow row = *this;
+    row.snapshot_ = &snapshot;
+    row.in_place_ = false;
+    return row;
+  }
+  // The same, but read where it lies. REQUIRES: it may change.
+  LogitRow InPlace() const {
+    LogitRow row = *this;
+    row.in_place_ = true;
+    return row;
+  }
+  Snapshot* snapshot() const { return snapshot_; }
   // All edits, and those of one block's tokens.
   absl::Span<const LogitEdit> Edits() const { return edits_.edits; }
   absl::Span<const LogitEdit> EditsOf(int block) const {
@@ -147,14 +187,17 @@ class LogitRow {
   const LogitSegment& SegmentOf(size_t byte) const;
   const std::byte* FindContiguous(int32_t first, int32_t count) const;
 
-  const std::byte* data_;
+  const std::byte* data_;                         // nullptr if the row is in pieces
   absl::Span<const LogitSegment> segments_ = {};  // empty if the row is in one piece
   absl::Span<const std::byte> mask_ = {};
   LogitEdits edits_;
   Ceiling ceiling_;
+  Snapshot* snapshot_ = nullptr;
   int32_t vocab_size_;
   DataType type_;
   bool masked_ = false;
+  bool may_change_ = false;
+  bool in_place_ = true;  // whether every part is read where it lies, at data_
 };
 
 }  // namespace boltzmann::core

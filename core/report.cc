@@ -1,6 +1,7 @@
 #include "core/report.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/stages.h"
 
@@ -69,12 +70,12 @@ void Report(const RowRequest& request, Distribution& distribution, RowResult& re
 }
 
 void ReportBad(RowStatus status, int32_t offending_token, RowResult& result) {
-  result.status = status;
-  result.offending_token = offending_token;
-  std::fill(result.drawn.token_ids.begin(), result.drawn.token_ids.end(), -1);
-  result.drawn = {result.drawn.token_ids, {}, {}, {}};
-  result.top_model = result.top_sampled = result.named = {};
-  result.stages.clear();
+  RowResult bad;
+  bad.status = status;
+  bad.offending_token = offending_token;
+  bad.drawn.token_ids = result.drawn.token_ids;
+  std::fill(bad.drawn.token_ids.begin(), bad.drawn.token_ids.end(), -1);
+  result = std::move(bad);
 }
 
 }  // namespace boltzmann::core

@@ -11,7 +11,7 @@ namespace boltzmann::core {
 // REQUIRES: the distribution has an answer; drawn tokens are named by their index.
 void Report(const RowRequest& request, Distribution& distribution, RowResult& result);
 
-// That a row has no answer, and why.
+// That a row has no answer, and why. What was reported of it before is forgotten.
 void ReportBad(RowStatus status, int32_t offending_token, RowResult& result);
 
 }  // namespace boltzmann::core

@@ -4,9 +4,10 @@
 #include "core/report.h"
 
 namespace boltzmann::core {
+namespace {
 
-void SampleRow(const Kernels& kernels, const RowRequest& request, RowScratch& scratch,
-               ParallelFor parallel_for, RowResult& result) {
+void Answer(const Kernels& kernels, const RowRequest& request, RowScratch& scratch,
+            ParallelFor parallel_for, RowResult& result) {
   Distribution distribution(kernels, request, scratch, parallel_for,
                             request.outputs->stages ? &result.stages : nullptr);
   if (!IsAnswered(distribution.status())) {
@@ -22,6 +23,17 @@ void SampleRow(const Kernels& kernels, const RowRequest& request, RowScratch& sc
     }
   }
   Report(request, distribution, result);
+}
+
+}  // namespace
+
+void SampleRow(const Kernels& kernels, const RowRequest& request, RowScratch& scratch,
+               ParallelFor parallel_for, RowResult& result) {
+  try {
+    Answer(kernels, request, scratch, parallel_for, result);
+  } catch (const LogitsChanged&) {
+    ReportBad(RowStatus::kLogitsChanged, -1, result);
+  }
 }
 
 }  // namespace boltzmann::core

@@ -70,8 +70,7 @@ class Ahead {
  public:
   Ahead(const LogitRow& row, int block)
       : stride_(SizeOf(row.type())),
-        address_(reinterpret_cast<uintptr_t>(row.Contiguous(block * kBlockSize, 1)) +
-                 kPrefetchBytes) {}
+        address_(reinterpret_cast<uintptr_t>(row.AddressOf(block * kBlockSize)) + kPrefetchBytes) {}
 
   // Asks for what corresponds to logits [first, first + count).
   HWY_INLINE void Prefetch(int first, int count) const {
@@ -182,12 +181,12 @@ HWY_NOINLINE double MaxWithEdits(const LogitRow& row, int block, float float_max
   return max;
 }
 
-// Reads a block and finds its maxima.
+// Reads a block and finds its maxima. What was known of it stays until it has been read.
 template <class Max>
 HWY_INLINE ReadLogits ReadMaxima(const LogitRow& row, int index, float* received_buffer,
                                  float* seen_buffer, Max& max, Block& block) {
-  block = Block();
   const float* received = ReadBlock(row, index, received_buffer, max);
+  block = Block();
   block.received_max = max.Total();
   block.max = block.float_max = block.received_max;
   const SeenLogits seen = OverlayBlock(row, index, received, seen_buffer);

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/elementary.h"
+#include "core/snapshot.h"
 
 namespace boltzmann::core {
 namespace {
@@ -151,10 +152,15 @@ ScannedRow Scan(const Kernels& kernels, const LogitRow& logits, const ScanOption
                 absl::Span<Block> blocks, ParallelFor parallel_for) {
   ScannedRow row{.kernels = kernels, .logits = logits, .options = options, .blocks = blocks};
   const int count = static_cast<int>(blocks.size());
+  Snapshot* const snapshot = logits.snapshot();
+  std::optional<LogitRow> in_place;
+  if (snapshot != nullptr) in_place = snapshot->BeginScan(logits);
+  const LogitRow& scanned = in_place ? *in_place : logits;
   parallel_for((count + kChunkBlocks - 1) / kChunkBlocks, [&](int chunk) {
     const int first = chunk * kChunkBlocks;
-    kernels.scan(logits, options, first, blocks.subspan(first, kChunkBlocks));
+    kernels.scan(scanned, options, first, blocks.subspan(first, kChunkBlocks));
   });
+  if (snapshot != nullptr) snapshot->EndScan(kernels, logits, options, blocks);
   Judge(row);
   if (row.status == RowStatus::kOk) AddUp(row);
   return row;

@@ -32,6 +32,8 @@ struct FittedRow {
   // At the temperature tried last.
   double log_mass = 0;  // of exp((l - max) / T)
   double mean = 0;      // of l - max
+
+  bool changed = false;  // since it was sampled, or while it was read
 };
 
 // A function of the inverse temperature: the loss, and how fast it rises.
@@ -44,11 +46,16 @@ class Loss {
       rows_.push_back({&batch.rows[i].logits, *batch.rows[i].scored_token});
     }
     if (rows_.empty()) return;
-    for_rows_(static_cast<int>(rows_.size()),
-              [&](int worker, int row) { Look(scratch_[worker], rows_[row]); });
+    ForEachRow([this](RowScratch& of_worker, FittedRow& row) { Look(of_worker, row); });
   }
 
   bool HasRows() const { return !rows_.empty(); }
+
+  // Whether any row was seen to change: then the numbers are of no one set of rows.
+  bool HasChanged() const {
+    return std::any_of(rows_.begin(), rows_.end(),
+                       [](const FittedRow& row) { return row.changed; });
+  }
 
   // The derivative of the loss by the inverse temperature, which it rises with. A token that is
   // impossible at every temperature has no say.
@@ -79,28 +86,42 @@ class Loss {
   }
 
  private:
+  template <typename Body>
+  void ForEachRow(Body body) {
+    for_rows_(static_cast<int>(rows_.size()), [&](int worker, int index) {
+      try {
+        body(scratch_[worker], rows_[index]);
+      } catch (const LogitsChanged&) {
+        rows_[index].changed = true;
+      }
+    });
+  }
+
   // Finds what does not depend on the temperature.
   void Look(RowScratch& scratch, FittedRow& row) {
-    const ScannedRow scanned = ScanRow(scratch, row);
+    const LogitRow logits = scratch.snapshot.Of(*row.logits);
+    const ScannedRow scanned = ScanRow(scratch, logits);
     Ranking ranking(scanned, scratch.ranking);
     row.max = scanned.max;
-    row.target = row.logits->ReceivedAt(row.token) - row.max;
+    row.target = logits.ReceivedAt(row.token) - row.max;
     row.first = TokenOf(ranking.Top(1).front()) == row.token;
   }
 
-  ScannedRow ScanRow(RowScratch& scratch, const FittedRow& row) const {
-    scratch.blocks.resize(BlockCount(row.logits->vocab_size()));
+  ScannedRow ScanRow(RowScratch& scratch, const LogitRow& logits) const {
+    scratch.blocks.resize(BlockCount(logits.vocab_size()));
     const auto in_order = [](int count, absl::FunctionRef<void(int)> body) {
       for (int i = 0; i < count; ++i) body(i);
     };
-    return Scan(kernels_, *row.logits, {}, absl::MakeSpan(scratch.blocks), in_order);
+    const ScannedRow row = Scan(kernels_, logits, {}, absl::MakeSpan(scratch.blocks), in_order);
+    if (row.status != RowStatus::kOk) throw LogitsChanged();  // it was when it was sampled
+    return row;
   }
 
   void Evaluate(double inverse) {
     const double temperature = 1 / inverse;
-    for_rows_(static_cast<int>(rows_.size()), [&](int worker, int index) {
-      FittedRow& row = rows_[index];
-      ScannedRow scanned = ScanRow(scratch_[worker], row);
+    ForEachRow([&](RowScratch& scratch, FittedRow& row) {
+      const LogitRow logits = scratch.snapshot.Of(*row.logits);
+      ScannedRow scanned = ScanRow(scratch, logits);
       const auto [mass, logs] = TallyLogs(scanned, kLastFinite, temperature);
       row.log_mass = LogPositive(mass);
       row.mean = temperature * logs / mass;
@@ -159,9 +180,10 @@ std::optional<TemperatureFit> FitTemperature(const Kernels& kernels, const Batch
   } else {
     inverse = FindRoot(loss, kLeast, least_slope, kMost, most_slope, is_dropped);
   }
-  if (is_dropped()) return std::nullopt;
+  if (is_dropped() || loss.HasChanged()) return std::nullopt;
   fit.temperature = 1 / inverse;
   loss.Measure(inverse, fit.negative_log_likelihood_after, fit.expected_calibration_error_after);
+  if (loss.HasChanged()) return std::nullopt;
   return fit;
 }
 

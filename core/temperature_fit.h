@@ -15,8 +15,9 @@ namespace boltzmann::core {
 using ForRows = absl::FunctionRef<void(int count, absl::FunctionRef<void(int, int)> body)>;
 
 // Fits over the rows of `batch` that have an answer; nothing if there are none, or if `is_dropped`
-// said so. Reads them twice for each of some 20 temperatures. REQUIRES: every row has a scored
-// token and none is sparse; they have been sampled; `scratch` has an entry for each worker.
+// said so or a shared row was seen to change. Reads them twice for each of some 20 temperatures.
+// REQUIRES: every row has a scored token and none is sparse; they have been sampled; `scratch` has
+// an entry for each worker.
 std::optional<TemperatureFit> FitTemperature(const Kernels& kernels, const Batch& batch,
                                              absl::Span<RowScratch> scratch, ForRows for_rows,
                                              absl::FunctionRef<bool()> is_dropped);

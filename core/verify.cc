@@ -153,6 +153,32 @@ Outcome Decide(Distribution& target, const Draft& draft, const DraftDistribution
   return {instead ? *instead : target.TokenAt(v), false};
 }
 
+// Verifies the draft of a row, or draws if there is none, and reports what is emitted. Returns
+// whether the draft was accepted.
+bool VerifyRow(const Kernels& kernels, const RowRequest& request, const Draft* draft,
+               RowScratch& scratch, ParallelFor parallel_for, RowResult& result) {
+  Distribution target(kernels, request, scratch, parallel_for,
+                      request.outputs->stages ? &result.stages : nullptr);
+  if (!IsAnswered(target.status())) {
+    ReportBad(target.status(), target.offending_token(), result);
+    return false;
+  }
+  Outcome outcome = {-1, false};
+  if (draft == nullptr) {
+    outcome.token = target.TokenAt(UniformOf(request.state, RandomDomain::kDraw));
+  } else {
+    const DraftDistribution drafted(*draft, scratch.draft_keys);
+    if (const std::optional<int32_t> fault = drafted.Fault()) {
+      ReportBad(RowStatus::kInvalidDraft, *fault, result);
+      return false;
+    }
+    outcome = Decide(target, *draft, drafted, request.state, scratch);
+  }
+  result.drawn.token_ids[0] = outcome.token;
+  Report(request, target, result);
+  return outcome.accepted;
+}
+
 }  // namespace
 
 uint32_t VerifySequence(const Kernels& kernels, absl::Span<const RowRequest> rows,
@@ -164,27 +190,14 @@ uint32_t VerifySequence(const Kernels& kernels, absl::Span<const RowRequest> row
     if (i > 0 && is_dropped()) return i;
     RowRequest request = rows[i];
     request.state.mirostat_mu = mirostat_mu;
-    Distribution target(kernels, request, scratch, parallel_for,
-                        request.outputs->stages ? &results[i].stages : nullptr);
-    if (!IsAnswered(target.status())) {
-      ReportBad(target.status(), target.offending_token(), results[i]);
+    const Draft* const draft = i < drafts.size() ? &drafts[i] : nullptr;
+    try {
+      if (!VerifyRow(kernels, request, draft, scratch, parallel_for, results[i])) return i;
+    } catch (const LogitsChanged&) {
+      ReportBad(RowStatus::kLogitsChanged, -1, results[i]);
       return i;
     }
-    Outcome outcome = {-1, false};
-    if (i < drafts.size()) {
-      const DraftDistribution drafted(drafts[i], scratch.draft_keys);
-      if (const std::optional<int32_t> fault = drafted.Fault()) {
-        ReportBad(RowStatus::kInvalidDraft, *fault, results[i]);
-        return i;
-      }
-      outcome = Decide(target, drafts[i], drafted, request.state, scratch);
-    } else {
-      outcome.token = target.TokenAt(UniformOf(request.state, RandomDomain::kDraw));
-    }
-    results[i].drawn.token_ids[0] = outcome.token;
-    Report(request, target, results[i]);
     mirostat_mu = results[i].mirostat_mu;
-    if (!outcome.accepted) return i;
   }
 }
 

@@ -1,20 +1,14 @@
 #include "core/worker_pool.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 namespace boltzmann::core {
-namespace {
 
-// How long a worker without work stays awake.
-constexpr std::chrono::microseconds kAwake(50);
-
-}  // namespace
-
-WorkerPool::WorkerPool(int worker_count) {
+WorkerPool::WorkerPool(int worker_count, std::chrono::microseconds spin) : spin_(spin) {
+  for (int seat = worker_count; seat-- > 0;) free_seats_.push_back(seat);
   threads_.reserve(worker_count);
-  for (int i = 0; i < worker_count; ++i) threads_.emplace_back([this, i] { Work(i); });
+  for (int i = 0; i < worker_count; ++i) threads_.emplace_back([this] { Work(); });
 }
 
 WorkerPool::~WorkerPool() {
@@ -31,46 +25,75 @@ void WorkerPool::Start(Job& job) {
   {
     MutexLock lock(mutex_);
     queue_.push_back(&job);
-    started_.fetch_add(1, std::memory_order_relaxed);
+    changes_.fetch_add(1, std::memory_order_relaxed);
   }
   alone ? work_or_stop_.NotifyOne() : work_or_stop_.NotifyAll();
 }
 
-void WorkerPool::RunWithin(int worker, Job& job, bool wake) {
+bool WorkerPool::TryRun(Job& job) {
+  MutexLock lock(mutex_);
+  if (!queue_.empty() || free_seats_.empty()) return false;
+  const int seat = TakeSeat();
+  while (job.next_ < job.count_) RunItem(seat, job, job.next_++);
+  free_seats_.push_back(seat);
+  if (!queue_.empty()) {  // a worker may be waiting for the seat
+    changes_.fetch_add(1, std::memory_order_relaxed);
+    work_or_stop_.NotifyOne();
+  }
+  FinishJob(job);
+  return true;
+}
+
+void WorkerPool::RunWithin(int seat, Job& job, bool wake) {
   MutexLock lock(mutex_);
   queue_.insert(queue_.begin(), &job);
-  started_.fetch_add(1, std::memory_order_relaxed);
+  changes_.fetch_add(1, std::memory_order_relaxed);
   if (wake) work_or_stop_.NotifyAll();
-  while (job.next_ < job.count_) RunItem(worker, job, Claim(job));
+  while (job.next_ < job.count_) RunItem(seat, job, Claim(job));
   while (job.unfinished_ > 0) finished_.Wait(mutex_);
 }
 
-void WorkerPool::Work(int worker) {
+void WorkerPool::Work() {
   MutexLock lock(mutex_);
   while (true) {
-    if (queue_.empty() && !stopping_) Await();
-    if (queue_.empty()) return;
+    const bool ended = stopping_ && queue_.empty();
+    if (!CanWork() && !ended) Await();
+    if (stopping_ && queue_.empty()) return;
+    if (!CanWork()) continue;
     Job& job = *queue_.front();
-    if (!RunItem(worker, job, Claim(job))) continue;
+    const int seat = TakeSeat();
+    const bool last = RunItem(seat, job, Claim(job));
+    free_seats_.push_back(seat);
+    if (!last) continue;
     finished_.NotifyAll();
-    if (Job::Done done = std::move(job.done_)) {
-      mutex_.Unlock();
-      done();
-      mutex_.Lock();
-    }
+    FinishJob(job);
   }
 }
 
 void WorkerPool::Await() {
-  const int started = started_.load(std::memory_order_relaxed);
+  const int changes = changes_.load(std::memory_order_relaxed);
   mutex_.Unlock();
-  const auto asleep = std::chrono::steady_clock::now() + kAwake;
-  while (started_.load(std::memory_order_relaxed) == started &&
+  const auto asleep = std::chrono::steady_clock::now() + spin_;
+  while (changes_.load(std::memory_order_relaxed) == changes &&
          std::chrono::steady_clock::now() < asleep) {
     std::this_thread::yield();
   }
   mutex_.Lock();
-  while (queue_.empty() && !stopping_) work_or_stop_.Wait(mutex_);
+  while (!CanWork() && !(stopping_ && queue_.empty())) work_or_stop_.Wait(mutex_);
+}
+
+int WorkerPool::TakeSeat() {
+  const int seat = free_seats_.back();
+  free_seats_.pop_back();
+  return seat;
+}
+
+void WorkerPool::FinishJob(Job& job) {
+  Job::Done done = std::move(job.done_);
+  if (!done) return;
+  mutex_.Unlock();
+  done();
+  mutex_.Lock();
 }
 
 int WorkerPool::Claim(Job& job) {
@@ -79,9 +102,9 @@ int WorkerPool::Claim(Job& job) {
   return item;
 }
 
-bool WorkerPool::RunItem(int worker, Job& job, int item) {
+bool WorkerPool::RunItem(int seat, Job& job, int item) {
   mutex_.Unlock();
-  job.run_(worker, item);
+  job.run_(seat, item);
   mutex_.Lock();
   return --job.unfinished_ == 0;
 }

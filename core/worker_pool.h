@@ -3,6 +3,7 @@
 #define BOLTZMANN_CORE_WORKER_POOL_H_
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <thread>
 #include <vector>
@@ -15,7 +16,7 @@ namespace boltzmann::core {
 // Items 0 .. count - 1 of one kind. A job is handed to a pool once.
 class Job {
  public:
-  using Run = std::function<void(int worker, int item)>;
+  using Run = std::function<void(int seat, int item)>;
   using Done = std::function<void()>;
 
   // `run` is called once for each item, by several workers at once. `done`, if there is
@@ -34,11 +35,13 @@ class Job {
   Done done_;
 };
 
-// Thread-safe. Jobs are begun in the order in which they were started.
+// Items run on seats, of which there are as many as workers: no two run on one at a time, and never
+// more than that at once. Thread-safe. Jobs are begun in the order in which they were started.
 class WorkerPool {
  public:
-  // Starts `worker_count` threads, numbered from 0. REQUIRES: worker_count >= 1.
-  explicit WorkerPool(int worker_count);
+  // Starts `worker_count` threads, and numbers as many seats from 0. A worker without work stays
+  // awake for as long as `spin`. REQUIRES: worker_count >= 1.
+  explicit WorkerPool(int worker_count, std::chrono::microseconds spin);
 
   // Waits for the jobs that were started.
   ~WorkerPool();
@@ -48,27 +51,39 @@ class WorkerPool {
   // Hands the job to the workers and returns. It must live until it is done.
   void Start(Job& job);
 
-  // For a worker that is running an item: runs the job's items itself, with whatever
+  // Runs the job on the calling thread, if a seat is free and no job waits: then it is done when
+  // this returns true. Else does nothing.
+  bool TryRun(Job& job);
+
+  // For a thread that is running an item on `seat`: runs the job's items itself, with whatever
   // workers are free and awake, ahead of jobs that wait; returns when all are finished. `wake`
   // calls those that sleep too.
-  void RunWithin(int worker, Job& job, bool wake);
+  void RunWithin(int seat, Job& job, bool wake);
 
  private:
-  void Work(int worker);
+  void Work();
+  bool CanWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !queue_.empty() && !free_seats_.empty();
+  }
+  int TakeSeat() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Has the job's `done` called, with the mutex released.
+  void FinishJob(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Waits for work or the end: awake for a moment, since the next batch often comes at once
   // and waking takes longer than a row does; then asleep.
   void Await() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Claims an item of the job, and takes the job off the queue with its last one.
   int Claim(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Runs one item with the mutex released. Returns whether it was the last to finish.
-  bool RunItem(int worker, Job& job, int item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool RunItem(int seat, Job& job, int item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Mutex mutex_;
   Condition work_or_stop_;
   Condition finished_;                               // a job run within another may have finished
   std::vector<Job*> queue_ ABSL_GUARDED_BY(mutex_);  // jobs with unclaimed items
+  std::vector<int> free_seats_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::atomic<int> started_ = 0;  // jobs, ever: what an idle worker watches
+  std::atomic<int> changes_ = 0;  // reasons to look for work, ever: what an idle worker watches
+  const std::chrono::microseconds spin_;
   std::vector<std::thread> threads_;
 };
 

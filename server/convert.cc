@@ -119,22 +119,26 @@ void AddDescribedOutputs(const v1::DescribeRequest& request, Decoding& decoding)
 
 }  // namespace
 
-absl::Status Decode(const v1::SampleRequest& request, const Limits& limits,
+absl::Status CheckSource(const DecodedRequest& decoded) {
+  return decoded.mapping == nullptr ? absl::OkStatus() : CheckWhole(*decoded.mapping);
+}
+
+absl::Status Decode(const v1::SampleRequest& request, const Surroundings& surroundings,
                     DecodedRequest& decoded) {
-  Decoding decoding{limits, decoded};
+  Decoding decoding{surroundings, decoded};
   return DecodeSample(request, decoding);
 }
 
-absl::Status Decode(const v1::StreamSampleRequest& request, const Limits& limits,
+absl::Status Decode(const v1::StreamSampleRequest& request, const Surroundings& surroundings,
                     DecodedRequest& decoded) {
-  Decoding decoding{limits, decoded};
+  Decoding decoding{surroundings, decoded};
   RefuseUnknownFields(request, "StreamSampleRequest", decoding);
   return DecodeSample(request.request(), decoding);
 }
 
-absl::Status Decode(const v1::ScoreRequest& request, const Limits& limits,
+absl::Status Decode(const v1::ScoreRequest& request, const Surroundings& surroundings,
                     DecodedRequest& decoded) {
-  Decoding decoding{limits, decoded};
+  Decoding decoding{surroundings, decoded};
   Begin(request, decoding);
   DecodeRowOutputs(request, decoding);
   CheckScore(request, decoding);
@@ -147,9 +151,9 @@ absl::Status Decode(const v1::ScoreRequest& request, const Limits& limits,
   return absl::OkStatus();
 }
 
-absl::Status Decode(const v1::DescribeRequest& request, const Limits& limits,
+absl::Status Decode(const v1::DescribeRequest& request, const Surroundings& surroundings,
                     DecodedRequest& decoded) {
-  Decoding decoding{limits, decoded};
+  Decoding decoding{surroundings, decoded};
   Begin(request, decoding);
   CheckDescribe(request, decoding);
   AddDescribedOutputs(request, decoding);

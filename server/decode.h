@@ -20,14 +20,17 @@ struct Shape {
   int32_t vocab_size = std::numeric_limits<int32_t>::max();
   int32_t row_count = 1;
   uint64_t stride = 0;  // bytes from row to row; 0 if they are sparse
+  Extent inline_data = {};
 };
 
 // A request on its way into core types, and what was found wrong with it so far.
 struct Decoding {
-  const Limits& limits;
+  const Surroundings& surroundings;
   DecodedRequest& decoded;
+  const Limits& limits = surroundings.limits;
   std::vector<core::Violation> violations = {};
   Shape shape = {};
+  absl::Status source = {};      // why rows in shared memory cannot be read
   std::vector<bool> marks = {};  // scratch of FindRepeat and CheckNamed: one a token, all false
 
   void Refuse(std::string field, std::string description) {
@@ -94,8 +97,12 @@ void DecodeShape(const v1::Logits& logits, Decoding& decoding);
 std::optional<core::DataType> DecodeType(v1::DataType type);
 // Refuses a type that is none.
 void RefuseType(v1::DataType type, const std::string& field, Decoding& decoding);
-// RESOURCE_EXHAUSTED if nothing was refused so far, but there are too many rows, or too long.
+// If nothing was refused so far: RESOURCE_EXHAUSTED if there are too many rows, or too long, or why
+// their source cannot be read.
 absl::Status CheckSize(const Decoding& decoding);
+// A row of `type` that lies in a payload at `begin`.
+core::LogitRow RowIn(const Extent& payload, size_t begin, core::DataType type, int32_t vocab_size,
+                     Decoding& decoding);
 // Refuses what is wrong with each row. REQUIRES: CheckSize is OK.
 void CheckSparseRows(const v1::Logits& logits, Decoding& decoding);
 // Adds the next row to the batch. REQUIRES: nothing was refused.

@@ -29,7 +29,7 @@ void CheckDense(const v1::DenseDraft& draft, int drafted, const std::string& pat
   if (!type || !HasVocabSize(decoding)) return;
   const int32_t vocab_size = decoding.shape.vocab_size;
   const size_t row_bytes = static_cast<size_t>(vocab_size) * core::SizeOf(*type);
-  const size_t size = draft.probabilities().size();
+  const size_t size = decoding.surroundings.body.FindPayload(draft.probabilities()).size;
   if (size == static_cast<unsigned __int128>(drafted) * row_bytes) return;
   decoding.Refuse(path + ".probabilities",
                   absl::StrCat(size, " bytes are not ", drafted, " rows of ", vocab_size, " x ",
@@ -110,15 +110,17 @@ std::vector<int32_t> OutputWithDrafts(const v1::DraftSequence& sequence) {
   return all;
 }
 
-std::vector<core::Draft> DraftsOf(const v1::DraftSequence& sequence, int32_t vocab_size) {
+std::vector<core::Draft> DraftsOf(const v1::DraftSequence& sequence, Decoding& decoding) {
+  const int32_t vocab_size = decoding.shape.vocab_size;
   const v1::DenseDraft& dense = sequence.dense_draft();
+  const Extent probabilities = decoding.surroundings.body.FindPayload(dense.probabilities());
   const core::DataType type = DecodeType(dense.data_type()).value_or(core::DataType::kFloat32);
   const size_t row_bytes = static_cast<size_t>(vocab_size) * core::SizeOf(type);
   std::vector<core::Draft> drafts(sequence.draft_token_ids_size());
   for (size_t i = 0; i < drafts.size(); ++i) {
     drafts[i].token_id = sequence.draft_token_ids(static_cast<int>(i));
     if (sequence.has_dense_draft()) {
-      drafts[i].dense.emplace(dense.probabilities().data() + i * row_bytes, type, vocab_size);
+      drafts[i].dense = RowIn(probabilities, i * row_bytes, type, vocab_size, decoding);
     } else if (sequence.sparse_draft_size() > 0) {
       const v1::SparseDraft& sparse = sequence.sparse_draft(static_cast<int>(i));
       drafts[i].token_ids = SpanOf(sparse.token_ids());
@@ -145,7 +147,7 @@ void AddSequence(const v1::VerifyRequest& request, size_t index, Decoding& decod
   DecodedRequest& decoded = decoding.decoded;
   const v1::DraftSequence& sequence = request.sequences(static_cast<int>(index));
   decoded.outputs_with_drafts.push_back(OutputWithDrafts(sequence));
-  decoded.drafts.push_back(DraftsOf(sequence, decoding.shape.vocab_size));
+  decoded.drafts.push_back(DraftsOf(sequence, decoding));
   const auto& drafts = decoded.drafts.back();
   decoded.batch.sequences.push_back({decoded.batch.rows.size(), drafts});
   for (size_t i = 0; i <= drafts.size(); ++i) {
@@ -166,9 +168,9 @@ void DecodeSequences(const v1::VerifyRequest& request, Decoding& decoding) {
 
 }  // namespace
 
-absl::Status Decode(const v1::VerifyRequest& request, const Limits& limits,
+absl::Status Decode(const v1::VerifyRequest& request, const Surroundings& surroundings,
                     DecodedRequest& decoded) {
-  Decoding decoding{limits, decoded};
+  Decoding decoding{surroundings, decoded};
   RefuseUnknownFields(request, "request", decoding);
   DecodeShape(request.logits(), decoding);
   const int sequences = request.sequences_size();

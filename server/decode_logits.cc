@@ -18,26 +18,71 @@ bool Holds(uint64_t size, uint64_t row_count, uint64_t stride, uint64_t row_byte
   return size == before_last + row_bytes || size == before_last + stride;
 }
 
-void CheckInlineData(const v1::Logits& logits, Decoding& decoding) {
+// The bytes of a row; sets the stride, and refuses one that is too short.
+uint64_t CheckStride(const v1::Logits& logits, Decoding& decoding) {
   Shape& shape = decoding.shape;
   const uint64_t row_bytes = uint64_t{logits.vocab_size()} * core::SizeOf(shape.type);
   shape.stride = logits.row_stride_bytes() == 0 ? row_bytes : logits.row_stride_bytes();
-  const uint64_t size = logits.inline_data().size();
   if (shape.stride < row_bytes) {
     decoding.Refuse("logits.row_stride_bytes",
                     absl::StrCat(shape.stride, " is less than a row of ", row_bytes, " bytes (",
                                  logits.vocab_size(), " x ", NameOf(logits.data_type()), ")"));
-  } else if (!Holds(size, logits.row_count(), shape.stride, row_bytes)) {
-    decoding.Refuse(
-        "logits.inline_data",
-        absl::StrCat(size, " bytes are not ", logits.row_count(), " rows of ", logits.vocab_size(),
-                     " x ", NameOf(logits.data_type()), ", ", shape.stride, " bytes apart"));
   }
+  return row_bytes;
+}
+
+void CheckInlineData(const v1::Logits& logits, Decoding& decoding) {
+  const uint64_t row_bytes = CheckStride(logits, decoding);
+  Shape& shape = decoding.shape;
+  shape.inline_data = decoding.surroundings.body.FindPayload(logits.inline_data());
+  if (shape.stride < row_bytes) return;
+  const uint64_t size = shape.inline_data.size;
+  if (Holds(size, logits.row_count(), shape.stride, row_bytes)) return;
+  decoding.Refuse(
+      "logits.inline_data",
+      absl::StrCat(size, " bytes are not ", logits.row_count(), " rows of ", logits.vocab_size(),
+                   " x ", NameOf(logits.data_type()), ", ", shape.stride, " bytes apart"));
+}
+
+// Refuses rows that reach beyond their region. Nothing overflows.
+void CheckBounds(const v1::Logits& logits, uint64_t row_bytes, Decoding& decoding) {
+  const uint64_t offset = logits.shared_rows().offset_bytes();
+  const uint64_t size = decoding.decoded.mapping->size();
+  const unsigned __int128 end =
+      static_cast<unsigned __int128>(logits.row_count() - 1) * decoding.shape.stride + row_bytes +
+      offset;
+  if (end <= size) return;
+  decoding.Refuse(
+      "logits.shared_rows.offset_bytes",
+      absl::StrCat(offset, ": ", logits.row_count(), " rows of ", logits.vocab_size(), " x ",
+                   NameOf(logits.data_type()), ", ", decoding.shape.stride,
+                   " bytes apart, do not fit from there into a region of ", size, " bytes"));
+}
+
+void CheckSharedRows(const v1::Logits& logits, Decoding& decoding) {
+  const uint64_t row_bytes = CheckStride(logits, decoding);
+  if (decoding.surroundings.regions == nullptr) {
+    decoding.source = absl::FailedPreconditionError(
+        "logits.shared_rows: this server takes no shared memory: start it with "
+        "--shared_memory_dir, or send inline_data");
+    return;
+  }
+  auto mapping = decoding.surroundings.regions->Use(logits.shared_rows().region_id());
+  if (!mapping.ok()) {
+    decoding.source = absl::Status(mapping.status().code(),
+                                   absl::StrCat("logits.shared_rows.", mapping.status().message()));
+    return;
+  }
+  decoding.decoded.mapping = *std::move(mapping);
+  CheckBounds(logits, row_bytes, decoding);
 }
 
 void CheckSource(const v1::Logits& logits, Decoding& decoding) {
   if (logits.source_case() == v1::Logits::SOURCE_NOT_SET) {
-    decoding.Refuse("logits.source", "is not set: send inline_data or sparse_rows");
+    decoding.Refuse("logits.source", "is not set: send inline_data, sparse_rows or shared_rows");
+  }
+  if (logits.has_shared_rows()) {
+    RefuseUnknownFields(logits.shared_rows(), "logits.shared_rows", decoding);
   }
   if (!logits.has_sparse_rows()) return;
   RefuseUnknownFields(logits.sparse_rows(), "logits.sparse_rows", decoding);
@@ -67,10 +112,15 @@ void CheckSparseRow(const v1::SparseRow& row, v1::DataType type, const std::stri
   }
 }
 
-core::LogitRow LogitsOf(const v1::Logits& logits, size_t index, const Shape& shape) {
-  if (!logits.has_sparse_rows()) {
-    const char* data = logits.inline_data().data() + index * shape.stride;
-    return core::LogitRow(data, shape.type, shape.vocab_size);
+core::LogitRow LogitsOf(const v1::Logits& logits, size_t index, Decoding& decoding) {
+  const Shape& shape = decoding.shape;
+  const size_t begin = index * shape.stride;
+  if (logits.has_inline_data()) {
+    return RowIn(shape.inline_data, begin, shape.type, shape.vocab_size, decoding);
+  }
+  if (logits.has_shared_rows()) {
+    const std::byte* first = decoding.decoded.mapping->data() + logits.shared_rows().offset_bytes();
+    return core::LogitRow::Shared(first + begin, shape.type, shape.vocab_size);
   }
   const v1::SparseRow& row = logits.sparse_rows().rows(static_cast<int>(index));
   return core::LogitRow(row.logits().data(), shape.type, row.token_ids_size());
@@ -127,9 +177,9 @@ void DecodeShape(const v1::Logits& logits, Decoding& decoding) {
   RefuseType(logits.data_type(), "logits.data_type", decoding);
   shape.type = DecodeType(logits.data_type()).value_or(shape.type);
   CheckSource(logits, decoding);
-  if (decoding.violations.size() == before && !logits.has_sparse_rows()) {
-    CheckInlineData(logits, decoding);
-  }
+  if (decoding.violations.size() != before) return;
+  if (logits.has_inline_data()) CheckInlineData(logits, decoding);
+  if (logits.has_shared_rows()) CheckSharedRows(logits, decoding);
 }
 
 std::optional<core::DataType> DecodeType(v1::DataType type) {
@@ -152,7 +202,7 @@ void RefuseType(v1::DataType type, const std::string& field, Decoding& decoding)
 }
 
 absl::Status CheckSize(const Decoding& decoding) {
-  const auto& [type, vocab_size, row_count, stride] = decoding.shape;
+  const auto& [type, vocab_size, row_count, stride, inline_data] = decoding.shape;
   const Limits& limits = decoding.limits;
   if (!decoding.violations.empty()) return absl::OkStatus();
   if (static_cast<uint32_t>(row_count) > limits.max_row_count) {
@@ -161,7 +211,7 @@ absl::Status CheckSize(const Decoding& decoding) {
   if (static_cast<uint32_t>(vocab_size) > limits.max_vocab_size) {
     return Exceeds("logits.vocab_size", vocab_size, limits.max_vocab_size, "max_vocab_size");
   }
-  return absl::OkStatus();
+  return decoding.source;
 }
 
 void CheckSparseRows(const v1::Logits& logits, Decoding& decoding) {
@@ -176,11 +226,21 @@ core::RowRequest& AddRow(const v1::Logits& logits, const core::SamplingParams& p
                          Decoding& decoding) {
   auto& rows = decoding.decoded.batch.rows;
   return rows.emplace_back(
-      core::RowRequest{.logits = LogitsOf(logits, rows.size(), decoding.shape),
+      core::RowRequest{.logits = LogitsOf(logits, rows.size(), decoding),
                        .params = &params,
                        .outputs = &outputs,
                        .state = state,
                        .candidates = CandidatesOf(logits, rows.size(), decoding.shape)});
+}
+
+core::LogitRow RowIn(const Extent& payload, size_t begin, core::DataType type, int32_t vocab_size,
+                     Decoding& decoding) {
+  const Body& body = decoding.surroundings.body;
+  const Extent row = {payload.begin + begin, static_cast<size_t>(vocab_size) * core::SizeOf(type)};
+  if (const std::byte* data = body.Contiguous(row)) return core::LogitRow(data, type, vocab_size);
+  auto& pieces = decoding.decoded.pieces;
+  pieces.push_back(body.Pieces(row));
+  return core::LogitRow(pieces.back(), type, vocab_size);
 }
 
 absl::Status CheckRows(Decoding& decoding) {

@@ -25,6 +25,8 @@ v1::RowStatus EncodeStatus(core::RowStatus status) {
       return v1::ROW_STATUS_CANDIDATES_EXHAUSTED;
     case core::RowStatus::kInvalidDraft:
       return v1::ROW_STATUS_INVALID_DRAFT;
+    case core::RowStatus::kLogitsChanged:
+      return v1::ROW_STATUS_LOGITS_CHANGED;
   }
   return v1::ROW_STATUS_UNSPECIFIED;
 }

@@ -29,14 +29,36 @@ ABSL_FLAG(int32_t, workers, 0, "Threads that sample. 0: one for each processor."
 ABSL_FLAG(std::string, instruction_set, "auto",
           "What rows are computed with: avx512, avx2, neon, portable, or auto for the fastest that "
           "this machine has. All give the same bits.");
+ABSL_FLAG(absl::Duration, worker_spin, absl::FromChrono(boltzmann::core::EngineOptions().spin),
+          "How long a worker without work stays awake. Longer cuts the time to the first row of a "
+          "batch, and costs a processor meanwhile.");
 ABSL_FLAG(int32_t, max_message_bytes, boltzmann::server::Limits().max_message_bytes,
           "The largest request, in bytes.");
 ABSL_FLAG(uint32_t, max_row_count, boltzmann::server::Limits().max_row_count,
           "The most rows in one call.");
 ABSL_FLAG(uint32_t, max_vocab_size, boltzmann::server::Limits().max_vocab_size,
           "The most logits in one row.");
-ABSL_FLAG(uint32_t, max_rows_in_flight, boltzmann::server::Limits().max_rows_in_flight,
-          "The most rows, of all calls, that wait or are computed.");
+ABSL_FLAG(uint32_t, max_calls_in_flight, 0,
+          "The most calls that are received and computed at a time, half of them for one caller. "
+          "0: 16, or 4 for each worker if that is more.");
+ABSL_FLAG(uint32_t, max_calls_waiting, boltzmann::server::Limits().max_calls_waiting,
+          "The most calls that wait to be received, half of them for one caller.");
+ABSL_FLAG(uint32_t, max_streams, boltzmann::server::Limits().max_streams,
+          "The most streams (StreamSample) that are open.");
+ABSL_FLAG(absl::Duration, max_idle_time,
+          absl::FromChrono(boltzmann::server::Limits().max_idle_time),
+          "How long a call in flight may keep the server waiting, for its request or for its reply "
+          "to be taken, while others wait for its place.");
+ABSL_FLAG(std::string, shared_memory_dir, "",
+          "The one directory whose files callers on this host may share as memory, best on a "
+          "tmpfs. Empty: none.");
+ABSL_FLAG(uint32_t, max_regions, boltzmann::server::RegionOptions().max_regions,
+          "The most regions of shared memory, half of them for one caller.");
+ABSL_FLAG(uint64_t, max_region_bytes, boltzmann::server::RegionOptions().max_region_bytes,
+          "The largest region of shared memory, in bytes.");
+ABSL_FLAG(absl::Duration, max_region_lease,
+          absl::FromChrono(boltzmann::server::RegionOptions().max_lease),
+          "The longest lease of a region: how long it may stay without being used.");
 ABSL_FLAG(uint64_t, max_listed_tokens, boltzmann::server::Limits().max_listed_tokens,
           "The most tokens that one reply may list.");
 ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(20),
@@ -47,10 +69,12 @@ ABSL_FLAG(std::string, log_level, "info", "trace, debug, info, warning, error or
 namespace boltzmann::server {
 namespace {
 
-constexpr const char* kNames[] = {"listen",          "unix_socket_mode",   "workers",
-                                  "instruction_set", "max_message_bytes",  "max_row_count",
-                                  "max_vocab_size",  "max_rows_in_flight", "max_listed_tokens",
-                                  "drain_timeout",   "log_level"};
+constexpr const char* kNames[] = {
+    "listen",        "unix_socket_mode",  "workers",           "instruction_set",
+    "max_row_count", "max_message_bytes", "max_vocab_size",    "max_calls_in_flight",
+    "max_streams",   "max_calls_waiting", "max_listed_tokens", "max_idle_time",
+    "max_regions",   "shared_memory_dir", "max_region_bytes",  "max_region_lease",
+    "drain_timeout", "log_level"};
 
 // The arguments --name=VALUE for the variables BOLTZMANN_NAME that are set.
 std::vector<std::string> EnvironmentArguments() {
@@ -120,24 +144,46 @@ bool InRange(const char* name, T value, T low, T high, absl::Status& status) {
   return false;
 }
 
+bool DurationInRange(const char* name, absl::Duration value, absl::Duration low,
+                     absl::Status& status) {
+  const absl::Duration high = absl::Hours(24);
+  if (low <= value && value <= high) return true;
+  status = absl::InvalidArgumentError(absl::StrCat("--", name, ": ", absl::FormatDuration(value),
+                                                   " is outside [", absl::FormatDuration(low), ", ",
+                                                   absl::FormatDuration(high), "]"));
+  return false;
+}
+
 absl::Status CheckRanges() {
   constexpr int32_t kMaxInt = std::numeric_limits<int32_t>::max();
   constexpr uint32_t kMaxCount = kMaxInt;
   constexpr uint64_t kMaxTokens = kMaxInt;
   constexpr uint32_t kMaxVocab = core::kMaxVocabSize;
+  constexpr uint32_t kMaxCalls = 1 << 20;
+  constexpr uint32_t kMaxRegions = Mapping::kMaxMappings / 2;  // others are still being read
+  constexpr uint64_t kMaxRegionBytes = uint64_t{1} << 40;
   absl::Status status;
   InRange("workers", absl::GetFlag(FLAGS_workers), 0, 4096, status) &&
       InRange("max_message_bytes", absl::GetFlag(FLAGS_max_message_bytes), 1, kMaxInt, status) &&
       InRange("max_row_count", absl::GetFlag(FLAGS_max_row_count), 1u, kMaxCount, status) &&
       InRange("max_vocab_size", absl::GetFlag(FLAGS_max_vocab_size), 1u, kMaxVocab, status) &&
-      InRange("max_rows_in_flight", absl::GetFlag(FLAGS_max_rows_in_flight), 1u, kMaxCount,
+      InRange("max_calls_in_flight", absl::GetFlag(FLAGS_max_calls_in_flight), 0u, kMaxCalls,
               status) &&
+      InRange("max_calls_waiting", absl::GetFlag(FLAGS_max_calls_waiting), 0u, kMaxCalls, status) &&
+      InRange("max_streams", absl::GetFlag(FLAGS_max_streams), 0u, kMaxCalls, status) &&
+      InRange("max_regions", absl::GetFlag(FLAGS_max_regions), 1u, kMaxRegions, status) &&
+      InRange("max_region_bytes", absl::GetFlag(FLAGS_max_region_bytes), uint64_t{1},
+              kMaxRegionBytes, status) &&
+      DurationInRange("worker_spin", absl::GetFlag(FLAGS_worker_spin), absl::ZeroDuration(),
+                      status) &&
+      DurationInRange("max_idle_time", absl::GetFlag(FLAGS_max_idle_time), absl::Milliseconds(1),
+                      status) &&
+      DurationInRange("max_region_lease", absl::GetFlag(FLAGS_max_region_lease), absl::Seconds(1),
+                      status) &&
+      DurationInRange("drain_timeout", absl::GetFlag(FLAGS_drain_timeout), absl::ZeroDuration(),
+                      status) &&
       InRange("max_listed_tokens", absl::GetFlag(FLAGS_max_listed_tokens), uint64_t{1}, kMaxTokens,
               status);
-  if (absl::GetFlag(FLAGS_drain_timeout) < absl::ZeroDuration() ||
-      absl::GetFlag(FLAGS_drain_timeout) > absl::Hours(24)) {
-    status = absl::InvalidArgumentError("--drain_timeout is outside [0s, 24h]");
-  }
   return status;
 }
 
@@ -163,6 +209,17 @@ absl::Status ReadInstructionSet(core::InstructionSet& set) {
   return absl::OkStatus();
 }
 
+Limits ReadLimits() {
+  return {.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes),
+          .max_row_count = absl::GetFlag(FLAGS_max_row_count),
+          .max_vocab_size = absl::GetFlag(FLAGS_max_vocab_size),
+          .max_listed_tokens = absl::GetFlag(FLAGS_max_listed_tokens),
+          .max_calls_in_flight = absl::GetFlag(FLAGS_max_calls_in_flight),
+          .max_calls_waiting = absl::GetFlag(FLAGS_max_calls_waiting),
+          .max_streams = absl::GetFlag(FLAGS_max_streams),
+          .max_idle_time = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_max_idle_time))};
+}
+
 }  // namespace
 
 absl::StatusOr<Flags> ReadFlags(int argc, char** argv) {
@@ -181,11 +238,13 @@ absl::StatusOr<Flags> ReadFlags(int argc, char** argv) {
   }
   flags.server.listen = absl::StrSplit(absl::GetFlag(FLAGS_listen), ',', absl::SkipEmpty());
   flags.server.worker_count = absl::GetFlag(FLAGS_workers);
-  flags.server.limits = {.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes),
-                         .max_row_count = absl::GetFlag(FLAGS_max_row_count),
-                         .max_vocab_size = absl::GetFlag(FLAGS_max_vocab_size),
-                         .max_rows_in_flight = absl::GetFlag(FLAGS_max_rows_in_flight),
-                         .max_listed_tokens = absl::GetFlag(FLAGS_max_listed_tokens)};
+  flags.server.worker_spin = absl::ToChronoMicroseconds(absl::GetFlag(FLAGS_worker_spin));
+  flags.server.limits = ReadLimits();
+  flags.server.shared_memory = {
+      .directory = absl::GetFlag(FLAGS_shared_memory_dir),
+      .max_regions = absl::GetFlag(FLAGS_max_regions),
+      .max_region_bytes = absl::GetFlag(FLAGS_max_region_bytes),
+      .max_lease = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_max_region_lease))};
   flags.drain_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_drain_timeout));
   flags.log_level = absl::GetFlag(FLAGS_log_level);
   return flags;

@@ -1,6 +1,7 @@
 #include "server/heartbeat.h"
 
 #include <chrono>
+#include <utility>
 
 namespace boltzmann::server {
 namespace {
@@ -13,8 +14,10 @@ constexpr std::chrono::seconds kTimeout(1);
 
 }  // namespace
 
-Heartbeat::Heartbeat(std::shared_ptr<grpc::ChannelInterface> channel)
-    : stub_(v1::SamplerService::NewStub(channel)), thread_([this] { Run(); }) {}
+Heartbeat::Heartbeat(std::shared_ptr<grpc::ChannelInterface> channel, std::function<void()> chores)
+    : stub_(v1::SamplerService::NewStub(channel)),
+      chores_(std::move(chores)),
+      thread_([this] { Run(); }) {}
 
 Heartbeat::~Heartbeat() {
   {
@@ -31,6 +34,7 @@ void Heartbeat::Run() {
     if (stop_.WaitUntil(mutex_, std::chrono::steady_clock::now() + kPeriod)) continue;
     mutex_.Unlock();
     Beat();
+    chores_();
     mutex_.Lock();
   }
 }

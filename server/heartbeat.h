@@ -1,7 +1,8 @@
-// Keeps gRPC's callback threads awake.
+// Keeps gRPC's callback threads awake, and does what is due from time to time.
 #ifndef BOLTZMANN_SERVER_HEARTBEAT_H_
 #define BOLTZMANN_SERVER_HEARTBEAT_H_
 
+#include <functional>
 #include <memory>
 #include <thread>
 
@@ -20,8 +21,8 @@ namespace boltzmann::server {
 // the measurements.
 class Heartbeat {
  public:
-  // `channel` leads to the server itself, in process.
-  explicit Heartbeat(std::shared_ptr<grpc::ChannelInterface> channel);
+  // `channel` leads to the server itself, in process. `chores` are done at every beat.
+  Heartbeat(std::shared_ptr<grpc::ChannelInterface> channel, std::function<void()> chores);
 
   // Waits for a call that is under way. Destroy it before the server shuts down, and not
   // on a thread of gRPC.
@@ -32,6 +33,7 @@ class Heartbeat {
   void Beat();
 
   const std::unique_ptr<v1::SamplerService::Stub> stub_;
+  const std::function<void()> chores_;
   core::Mutex mutex_;
   core::Condition stop_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -8,9 +8,9 @@
 
 namespace boltzmann::server {
 
-// Sets up the process's log, and sends gRPC's own errors to it. Call once, before any
-// server starts. `level` is one of trace, debug, info, warning, error, off; anything
-// else is INVALID_ARGUMENT.
+// Sets up the process's log, and sends gRPC's and protobuf's own errors to it. Call once, before
+// any server starts. `level` is one of trace, debug, info, warning, error, off; anything else is
+// INVALID_ARGUMENT.
 absl::Status StartLog(const std::string& level);
 
 }  // namespace boltzmann::server

@@ -1,4 +1,5 @@
 // boltzmann-server: flags, start, wait for the signal, drain.
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -30,6 +31,16 @@ sigset_t StopSignals() {
   return signals;
 }
 
+// Requests of megabytes come and go. Their memory is kept, in one arena: mapping and unmapping it for
+// each costs more than receiving it.
+void KeepMemory() {
+  constexpr int kMostThatGlibcTakes = 32 << 20;
+  constexpr int kNever = 2147483647;
+  mallopt(M_MMAP_THRESHOLD, kMostThatGlibcTakes);
+  mallopt(M_TRIM_THRESHOLD, kNever);
+  mallopt(M_ARENA_MAX, 1);
+}
+
 int Serve(const Flags& flags) {
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
@@ -58,6 +69,7 @@ int Serve(const Flags& flags) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  KeepMemory();
   const absl::StatusOr<Flags> flags = boltzmann::server::ReadFlags(argc, argv);
   absl::Status status = flags.status();
   if (status.ok()) status = boltzmann::server::StartLog(flags->log_level);

@@ -1,108 +1,86 @@
 #include "server/parse.h"
 
 #include <algorithm>
+#include <deque>
 #include <string>
-#include <unordered_map>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/descriptor.h"
 #include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/wire_format_lite.h"
-#include "grpcpp/support/proto_buffer_reader.h"
+#include "google/protobuf/io/zero_copy_stream_impl.h"
+#include "server/outline.h"
 #include "server/status.h"
 
 namespace boltzmann::server {
 namespace {
 
-using google::protobuf::Descriptor;
-using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
-using google::protobuf::MessageFactory;
-using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::ArrayInputStream;
 using google::protobuf::io::CodedInputStream;
+using google::protobuf::io::ConcatenatingInputStream;
+using google::protobuf::io::ZeroCopyInputStream;
 
 constexpr uint64_t kMinLimit = 64 << 20;
 
-// What an entry that is a string takes besides its text, and at most a byte that belongs to
-// no known field.
-constexpr uint64_t kStringBytes = sizeof(std::string) + sizeof(void*);
-constexpr uint64_t kBytesOfUnknownByte = 24;
-
-WireFormatLite::WireType WireTypeOf(const FieldDescriptor& field) {
-  return WireFormatLite::WireTypeForFieldType(static_cast<WireFormatLite::FieldType>(field.type()));
-}
-
-// Adds up what the entries of a message on the wire would take as objects.
-class EntryMeter {
+// Pieces of memory, read one after the other.
+class Chain {
  public:
-  EntryMeter(CodedInputStream& input, uint64_t limit) : input_(input), limit_(limit) {}
-
-  uint64_t bytes() const { return bytes_; }
-
-  // Reads a message to its end. False if it is none, or the limit is passed.
-  bool Read(const Descriptor& type) {
-    while (const uint32_t tag = input_.ReadTag()) {
-      if (!ReadField(type, tag) || bytes_ > limit_) return false;
+  // They must outlive the chain. No piece may follow once the stream was made.
+  void Add(const void* data, size_t size) {
+    if (size > 0) pieces_.emplace_back(data, static_cast<int>(size));
+  }
+  void Add(const Body& body, const Extent& extent) {
+    const std::vector<core::LogitSegment> pieces = body.Pieces(extent);
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      const size_t end = i + 1 < pieces.size() ? pieces[i + 1].begin : extent.size;
+      Add(pieces[i].data, end - pieces[i].begin);
     }
-    return input_.ConsumedEntireMessage();
+  }
+
+  ConcatenatingInputStream Stream() {
+    for (ArrayInputStream& piece : pieces_) pointers_.push_back(&piece);
+    return ConcatenatingInputStream(pointers_.data(), static_cast<int>(pointers_.size()));
   }
 
  private:
-  bool ReadField(const Descriptor& type, uint32_t tag) {
-    const FieldDescriptor* field = type.FindFieldByNumber(WireFormatLite::GetTagFieldNumber(tag));
-    const WireFormatLite::WireType wire_type = WireFormatLite::GetTagWireType(tag);
-    const bool framed = wire_type == WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
-    if (framed && field != nullptr && field->message_type() != nullptr) {
-      return ReadEntry(*field->message_type());
-    }
-    if (framed) bytes_ += kStringBytes;
-    const int before = input_.CurrentPosition();
-    if (!WireFormatLite::SkipField(&input_, tag)) return false;
-    const bool known = framed || (field != nullptr && wire_type == WireTypeOf(*field));
-    if (!known) bytes_ += (input_.CurrentPosition() - before + 1) * kBytesOfUnknownByte;
-    return true;
-  }
-
-  bool ReadEntry(const Descriptor& type) {
-    bytes_ += sizeof(void*) + SizeOf(type);
-    uint32_t length = 0;
-    if (!input_.ReadVarint32(&length)) return false;
-    const auto [outer, depth_left] = input_.IncrementRecursionDepthAndPushLimit(length);
-    return depth_left >= 0 && Read(type) && input_.DecrementRecursionDepthAndPopLimit(outer);
-  }
-
-  // What an empty message of this type takes.
-  uint64_t SizeOf(const Descriptor& type) {
-    uint64_t& size = sizes_[&type];
-    if (size == 0) size = MessageFactory::generated_factory()->GetPrototype(&type)->SpaceUsedLong();
-    return size;
-  }
-
-  CodedInputStream& input_;
-  const uint64_t limit_;
-  uint64_t bytes_ = 0;
-  std::unordered_map<const Descriptor*, uint64_t> sizes_;
+  std::deque<ArrayInputStream> pieces_;
+  std::vector<ZeroCopyInputStream*> pointers_;
 };
 
-absl::Status CheckEntries(grpc::ByteBuffer& body, uint64_t limit, const Descriptor& type) {
-  grpc::ProtoBufferReader reader(&body);
-  CodedInputStream input(&reader);
-  EntryMeter meter(input, limit);
-  if (meter.Read(type) || meter.bytes() <= limit) return absl::OkStatus();  // or parsing says no
-  return absl::ResourceExhaustedError(
-      absl::StrCat("the request's entries would take more than ", limit,
-                   " bytes of memory: send fewer in one call, or raise --max_message_bytes"));
+// Parses the body with these parts of it replaced.
+bool ParseReplaced(const Body& body, const std::vector<Replacement>& replacements,
+                   Message& request) {
+  Chain chain;
+  size_t done = 0;
+  for (const auto& [replaced, by] : replacements) {
+    chain.Add(body, {done, replaced.begin - done});
+    chain.Add(by.data(), by.size());
+    done = replaced.begin + replaced.size;
+  }
+  chain.Add(body, {done, body.size() - done});
+  auto stream = chain.Stream();
+  return request.ParseFromZeroCopyStream(&stream);
 }
 
 }  // namespace
 
-absl::Status Parse(grpc::ByteBuffer body, const Limits& limits, Message& request) {
-  const Descriptor& type = *request.GetDescriptor();
+absl::Status Parse(Body& body, const Limits& limits, Message& request) {
+  const auto& type = *request.GetDescriptor();
   const uint64_t limit = std::max<uint64_t>(limits.max_message_bytes, kMinLimit);
-  if (absl::Status status = CheckEntries(body, limit, type); !status.ok()) return status;
-  grpc::ProtoBufferReader reader(&body);
-  if (request.ParseFromZeroCopyStream(&reader) && reader.status().ok()) return absl::OkStatus();
-  return BadRequest({{"request", absl::StrCat("the body is not a ", type.full_name())}});
+  Chain chain;
+  chain.Add(body, {0, body.size()});
+  auto stream = chain.Stream();
+  CodedInputStream input(&stream);
+  Outline outline(input, limit, body);
+  if (outline.Read(type) && ParseReplaced(body, outline.replacements(), request)) {
+    return absl::OkStatus();
+  }
+  if (!outline.IsTooLarge()) {
+    return BadRequest({{"request", absl::StrCat("the body is not a ", type.full_name())}});
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the request's entries would take more than ", limit,
+                   " bytes of memory: send fewer in one call, or raise --max_message_bytes"));
 }
 
 }  // namespace boltzmann::server

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "grpcpp/health_check_service_interface.h"
 #include "server/admission.h"
 #include "server/heartbeat.h"
+#include "server/region_service.h"
 #include "server/service.h"
 
 namespace boltzmann::server {
@@ -29,6 +31,12 @@ using std::chrono::steady_clock;
 // How long streams that nobody ends, such as health watches, may hold up the shutdown
 // once every call of ours has ended.
 constexpr std::chrono::milliseconds kStreamGrace(200);
+
+// What the kernel is asked for at a time, in bytes: a large request then comes in few slices.
+constexpr int kReadChunk = 1 << 20;
+
+// Metadata of one call, in bytes: gRPC's own default, said here because it is a limit.
+constexpr int kMaxMetadataBytes = 8192;
 
 constexpr char kUnixScheme[] = "unix:";
 
@@ -97,16 +105,34 @@ absl::Status CannotListen(const std::string& listen) {
                                   : ": the port is taken, or the host is not this machine"));
 }
 
+// The limits with those that depend on the number of workers filled in.
+Limits Resolved(Limits limits, int worker_count) {
+  constexpr uint32_t kCalls = 16;
+  constexpr uint32_t kCallsOfWorker = 4;
+  if (limits.max_calls_in_flight == 0) {
+    limits.max_calls_in_flight = std::max(kCalls, kCallsOfWorker * worker_count);
+  }
+  return limits;
+}
+
 }  // namespace
 
 class Server::Running {
  public:
-  explicit Running(const ServerOptions& options)
-      : limits_(options.limits),
+  // `regions` is nullptr if the server takes no shared memory.
+  Running(const ServerOptions& options, std::unique_ptr<Regions> regions)
+      : regions_(std::move(regions)),
         engine_(core::EngineOptions{.worker_count = options.worker_count,
-                                    .instruction_set = options.instruction_set}),
-        admission_(limits_.max_rows_in_flight),
-        service_(limits_, engine_, admission_) {}
+                                    .instruction_set = options.instruction_set,
+                                    .spin = options.worker_spin}),
+        limits_(Resolved(options.limits, engine_.worker_count())),
+        admission_({.max_in_flight = limits_.max_calls_in_flight,
+                    .max_waiting = limits_.max_calls_waiting,
+                    .max_streams = limits_.max_streams}),
+        backend_{limits_, engine_, admission_, counters_, regions_.get()},
+        service_(backend_),
+        row_methods_(backend_),
+        region_service_(regions_.get()) {}
 
   ~Running() {
     admission_.Close();
@@ -128,7 +154,7 @@ class Server::Running {
     if (server_ == nullptr) return absl::InternalError("gRPC could not start the server");
     server_->GetHealthCheckService()->SetServingStatus(v1::SamplerService::service_full_name(),
                                                        true);
-    heartbeat_ = std::make_unique<Heartbeat>(InProcessChannel());
+    heartbeat_ = std::make_unique<Heartbeat>(InProcessChannel(), [this] { DoChores(); });
     return SetSocketModes(options);
   }
 
@@ -162,9 +188,25 @@ class Server::Running {
 
   void Configure(grpc::ServerBuilder& builder) {
     builder.RegisterService(&service_);
+    builder.RegisterService(&region_service_);
+    builder.RegisterCallbackGenericService(&row_methods_);
     builder.SetMaxReceiveMessageSize(limits_.max_message_bytes);
+    builder.AddChannelArgument("grpc.experimental.tcp_max_read_chunk_size", kReadChunk);
+    builder.AddChannelArgument("grpc.experimental.tcp_read_chunk_size", kReadChunk);
+    // What a call may send before it is received is then 64 KB, however fast the connection is.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+    builder.AddChannelArgument(
+        GRPC_ARG_MAX_CONCURRENT_STREAMS,
+        static_cast<int>(limits_.max_calls_waiting + limits_.max_streams + 1));
     // Without this a second server on the port would quietly take half of the calls.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  }
+
+  // From time to time.
+  void DoChores() {
+    admission_.CancelIdle(steady_clock::now() - limits_.max_idle_time);
+    if (regions_ != nullptr) regions_->Tidy();
   }
 
   absl::Status SetSocketModes(const ServerOptions& options) {
@@ -178,10 +220,15 @@ class Server::Running {
   }
 
   // In this order, so that whoever calls goes before whom it calls.
-  const Limits limits_;
+  const std::unique_ptr<Regions> regions_;
   core::Engine engine_;
+  const Limits limits_;
   Admission admission_;
+  Counters counters_;
+  const Backend backend_;
   SamplerService service_;
+  RowMethods row_methods_;
+  RegionService region_service_;
   std::vector<std::string> addresses_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Heartbeat> heartbeat_;
@@ -199,7 +246,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   for (const std::string& listen : options.listen) {
     if (absl::Status status = CheckAddress(listen); !status.ok()) return status;
   }
-  auto running = std::make_unique<Running>(options);
+  std::unique_ptr<Regions> regions;
+  if (!options.shared_memory.directory.empty()) {
+    auto opened = Regions::Open(options.shared_memory);
+    if (!opened.ok()) return opened.status();
+    regions = *std::move(opened);
+  }
+  auto running = std::make_unique<Running>(options, std::move(regions));
   if (absl::Status status = running->Listen(options); !status.ok()) return status;
   return std::unique_ptr<Server>(new Server(std::move(running)));
 }

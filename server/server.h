@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/engine.h"
 #include "core/instruction_set.h"
 #include "server/limits.h"
+#include "server/regions.h"
 
 namespace grpc {
 class Channel;
@@ -29,17 +31,24 @@ struct ServerOptions {
   // Threads that compute. 0 means one for each processor.
   int worker_count = 0;
 
+  // How long a worker without work stays awake.
+  std::chrono::microseconds worker_spin = core::EngineOptions().spin;
+
   // What rows are computed with: one that this machine supports. All give the same bits.
   core::InstructionSet instruction_set = core::SupportedInstructionSets().front();
 
   Limits limits;
+
+  // Memory that callers share. Off unless `shared_memory.directory` is set.
+  RegionOptions shared_memory = {};
 };
 
 // Serves SamplerService, and gRPC's own health, reflection and channelz. Thread-safe.
 class Server {
  public:
   // Starts and returns once every address is bound. INVALID_ARGUMENT for an address of
-  // no known form; UNAVAILABLE, naming it, for one that cannot be bound.
+  // no known form, or a directory for shared memory that cannot be used; UNAVAILABLE, naming it,
+  // for an address that cannot be bound.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options);
 
   // Ends calls that still run with CANCELLED.

@@ -1,9 +1,12 @@
 #include "server/service.h"
 
-#include <chrono>
+#include <memory>
 #include <string>
-#include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/call.h"
 #include "server/status.h"
 #include "server/stream.h"
 #include "server/work.h"
@@ -11,108 +14,73 @@
 namespace boltzmann::server {
 namespace {
 
-using std::chrono::steady_clock;
+constexpr absl::string_view kPrefix = "/boltzmann.v1.SamplerService/";
 
-// The caller's deadline on the clock that the engine knows.
-steady_clock::time_point SteadyDeadline(const grpc::CallbackServerContext& context) {
-  const auto left = context.deadline() - std::chrono::system_clock::now();
-  if (left > std::chrono::hours(24 * 365)) return steady_clock::time_point::max();
-  return steady_clock::now() + std::chrono::duration_cast<steady_clock::duration>(left);
+using NewWork = std::unique_ptr<Work> (*)();
+
+template <typename Request, typename Response>
+std::unique_ptr<Work> New() {
+  return std::make_unique<WorkOf<Request, Response>>();
 }
 
-// One call, from its first byte to its last. Owns itself, and ends in OnDone.
-template <typename Request, typename Response>
-class Call final : public grpc::ServerUnaryReactor {
- public:
-  // `method` is its name in the log.
-  Call(const char* method, grpc::CallbackServerContext& context, grpc::ByteBuffer& response,
-       Admission& admission)
-      : response_(response), admission_(admission), work_(method, context.peer(), admission) {}
-
-  void Begin(grpc::ByteBuffer body, const Limits& limits, core::Engine& engine,
-             steady_clock::time_point deadline) {
-    work_.Begin(std::move(body), limits, engine, deadline, [this](const absl::Status& status) {
-      Finish(status.ok() ? Serialize(work_.MakeReply(), response_) : ToGrpc(status));
-    });
-  }
-
-  void OnCancel() override { work_.Cancel(); }
-
-  void OnDone() override {
-    Admission& admission = admission_;
-    const bool entered = work_.HasEntered();
-    delete this;
-    if (entered) admission.Leave();
-  }
-
- private:
-  grpc::ByteBuffer& response_;
-  Admission& admission_;
-  Work<Request, Response> work_;
+// A unary method.
+struct Method {
+  const char* name;
+  NewWork new_work;
 };
 
+constexpr Method kMethods[] = {
+    {"Sample", New<v1::SampleRequest, v1::SampleResponse>},
+    {"Score", New<v1::ScoreRequest, v1::ScoreResponse>},
+    {"Verify", New<v1::VerifyRequest, v1::VerifyResponse>},
+    {"Describe", New<v1::DescribeRequest, v1::DescribeResponse>},
+};
+
+void FillLimits(const Limits& from, const Regions* regions, v1::Limits& to) {
+  to.set_max_message_bytes(from.max_message_bytes);
+  to.set_max_row_count(from.max_row_count);
+  to.set_max_vocab_size(from.max_vocab_size);
+  to.set_max_listed_tokens(from.max_listed_tokens);
+  to.set_max_calls_in_flight(from.max_calls_in_flight);
+  to.set_max_calls_waiting(from.max_calls_waiting);
+  to.set_max_streams(from.max_streams);
+  if (regions == nullptr) return;
+  to.set_max_regions(regions->options().max_regions);
+  to.set_max_region_bytes(regions->options().max_region_bytes);
+  *to.mutable_max_region_lease() = ToProto(regions->options().max_lease);
+}
+
 }  // namespace
-
-template <typename Request, typename Response>
-grpc::ServerUnaryReactor* SamplerService::Start(const char* method,
-                                                grpc::CallbackServerContext& context,
-                                                const grpc::ByteBuffer& request,
-                                                grpc::ByteBuffer& response) {
-  auto* call = new Call<Request, Response>(method, context, response, admission_);
-  call->Begin(request, limits_, engine_, SteadyDeadline(context));
-  return call;
-}
-
-grpc::ServerUnaryReactor* SamplerService::Sample(grpc::CallbackServerContext* context,
-                                                 const grpc::ByteBuffer* request,
-                                                 grpc::ByteBuffer* response) {
-  return Start<v1::SampleRequest, v1::SampleResponse>("Sample", *context, *request, *response);
-}
-
-grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* SamplerService::StreamSample(
-    grpc::CallbackServerContext* context) {
-  return NewSampleStream(*context, SteadyDeadline(*context), limits_, engine_, admission_);
-}
-
-grpc::ServerUnaryReactor* SamplerService::Score(grpc::CallbackServerContext* context,
-                                                const grpc::ByteBuffer* request,
-                                                grpc::ByteBuffer* response) {
-  return Start<v1::ScoreRequest, v1::ScoreResponse>("Score", *context, *request, *response);
-}
-
-grpc::ServerUnaryReactor* SamplerService::Verify(grpc::CallbackServerContext* context,
-                                                 const grpc::ByteBuffer* request,
-                                                 grpc::ByteBuffer* response) {
-  return Start<v1::VerifyRequest, v1::VerifyResponse>("Verify", *context, *request, *response);
-}
-
-grpc::ServerUnaryReactor* SamplerService::Describe(grpc::CallbackServerContext* context,
-                                                   const grpc::ByteBuffer* request,
-                                                   grpc::ByteBuffer* response) {
-  return Start<v1::DescribeRequest, v1::DescribeResponse>("Describe", *context, *request,
-                                                          *response);
-}
 
 grpc::ServerUnaryReactor* SamplerService::GetServerInfo(grpc::CallbackServerContext* context,
                                                         const v1::GetServerInfoRequest*,
                                                         v1::GetServerInfoResponse* response) {
   response->set_version(BOLTZMANN_VERSION);
-  response->set_instruction_set(std::string(core::NameOf(engine_.instruction_set())));
-  response->set_worker_count(engine_.worker_count());
-  v1::Limits& limits = *response->mutable_limits();
-  limits.set_max_message_bytes(limits_.max_message_bytes);
-  limits.set_max_row_count(limits_.max_row_count);
-  limits.set_max_vocab_size(limits_.max_vocab_size);
-  limits.set_max_rows_in_flight(limits_.max_rows_in_flight);
-  limits.set_max_listed_tokens(limits_.max_listed_tokens);
+  response->set_instruction_set(std::string(core::NameOf(backend_.engine.instruction_set())));
+  response->set_worker_count(backend_.engine.worker_count());
+  FillLimits(backend_.limits, backend_.regions, *response->mutable_limits());
   for (const char* stage : core::StageNames()) response->add_stages(stage);
   for (const v1::DataType type :
        {v1::DATA_TYPE_FLOAT32, v1::DATA_TYPE_FLOAT16, v1::DATA_TYPE_BFLOAT16}) {
     response->add_data_types(type);
   }
+  response->set_shared_memory_enabled(backend_.regions != nullptr);
+  *response->mutable_counters() = backend_.counters.Read();
   auto* reactor = context->DefaultReactor();
   reactor->Finish(grpc::Status::OK);
   return reactor;
+}
+
+grpc::ServerGenericBidiReactor* RowMethods::CreateReactor(
+    grpc::GenericCallbackServerContext* context) {
+  absl::string_view name = context->method();
+  if (absl::ConsumePrefix(&name, kPrefix)) {
+    if (name == "StreamSample") return NewSampleStream(*context, backend_);
+    for (const Method& method : kMethods) {
+      if (name == method.name) return NewCall(method.name, method.new_work(), *context, backend_);
+    }
+  }
+  return grpc::CallbackGenericService::CreateReactor(context);  // UNIMPLEMENTED
 }
 
 }  // namespace boltzmann::server

@@ -3,61 +3,44 @@
 #define BOLTZMANN_SERVER_SERVICE_H_
 
 #include "boltzmann/v1/sampler.grpc.pb.h"
-#include "core/engine.h"
-#include "server/admission.h"
-#include "server/limits.h"
+#include "grpcpp/generic/async_generic_service.h"
+#include "server/backend.h"
 
 namespace boltzmann::server {
 
-// Requests that hold logits are taken as raw bytes, so that a body which is none is answered
-// as any other bad argument.
-using SamplerServiceBase = v1::SamplerService::WithRawCallbackMethod_Sample<
-    v1::SamplerService::WithRawCallbackMethod_StreamSample<
-        v1::SamplerService::WithRawCallbackMethod_Score<
-            v1::SamplerService::WithRawCallbackMethod_Verify<
-                v1::SamplerService::WithRawCallbackMethod_Describe<
-                    v1::SamplerService::WithCallbackMethod_GetServerInfo<
-                        v1::SamplerService::Service>>>>>>;
+// The methods that compute rows are marked as generic ones: RowMethods serves them.
+using SamplerServiceBase = v1::SamplerService::WithGenericMethod_Sample<
+    v1::SamplerService::WithGenericMethod_StreamSample<v1::SamplerService::WithGenericMethod_Score<
+        v1::SamplerService::WithGenericMethod_Verify<v1::SamplerService::WithGenericMethod_Describe<
+            v1::SamplerService::WithCallbackMethod_GetServerInfo<v1::SamplerService::Service>>>>>>;
 
-// Each call is a straight line: decode, enter, sample, encode, finish. Decoding happens
-// on gRPC's thread; the engine's workers do the rest.
+// What the server tells of itself.
 class SamplerService final : public SamplerServiceBase {
  public:
-  // All must outlive the service.
-  SamplerService(const Limits& limits, core::Engine& engine, Admission& admission)
-      : limits_(limits), engine_(engine), admission_(admission) {}
-
-  grpc::ServerUnaryReactor* Sample(grpc::CallbackServerContext* context,
-                                   const grpc::ByteBuffer* request,
-                                   grpc::ByteBuffer* response) override;
-
-  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* StreamSample(
-      grpc::CallbackServerContext* context) override;
-
-  grpc::ServerUnaryReactor* Score(grpc::CallbackServerContext* context,
-                                  const grpc::ByteBuffer* request,
-                                  grpc::ByteBuffer* response) override;
-
-  grpc::ServerUnaryReactor* Verify(grpc::CallbackServerContext* context,
-                                   const grpc::ByteBuffer* request,
-                                   grpc::ByteBuffer* response) override;
-
-  grpc::ServerUnaryReactor* Describe(grpc::CallbackServerContext* context,
-                                     const grpc::ByteBuffer* request,
-                                     grpc::ByteBuffer* response) override;
+  // `backend` must outlive the service.
+  explicit SamplerService(const Backend& backend) : backend_(backend) {}
 
   grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context,
                                           const v1::GetServerInfoRequest* request,
                                           v1::GetServerInfoResponse* response) override;
 
  private:
-  template <typename Request, typename Response>
-  grpc::ServerUnaryReactor* Start(const char* method, grpc::CallbackServerContext& context,
-                                  const grpc::ByteBuffer& request, grpc::ByteBuffer& response);
+  const Backend& backend_;
+};
 
-  const Limits& limits_;
-  core::Engine& engine_;
-  Admission& admission_;
+// The methods that compute rows. They are served as raw bytes, so that logits stay where they
+// arrive, a body which is no request is answered as any other bad argument is, and a call can
+// wait for its turn before its request is received.
+class RowMethods final : public grpc::CallbackGenericService {
+ public:
+  // `backend` must outlive the service.
+  explicit RowMethods(const Backend& backend) : backend_(backend) {}
+
+  grpc::ServerGenericBidiReactor* CreateReactor(
+      grpc::GenericCallbackServerContext* context) override;
+
+ private:
+  const Backend& backend_;
 };
 
 }  // namespace boltzmann::server

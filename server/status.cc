@@ -9,6 +9,7 @@ namespace boltzmann::server {
 namespace {
 
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
+constexpr char kRetryInfoUrl[] = "type.googleapis.com/google.rpc.RetryInfo";
 
 // What the details may take of a response header, before base64.
 constexpr size_t kMaxDetailsBytes = 4000;
@@ -67,6 +68,30 @@ absl::Status BadRequest(const std::vector<core::Violation>& violations) {
   absl::Status status = absl::InvalidArgumentError(message);
   status.SetPayload(kBadRequestUrl, absl::Cord(bad_request.SerializeAsString()));
   return status;
+}
+
+google::protobuf::Duration ToProto(std::chrono::milliseconds duration) {
+  google::protobuf::Duration proto;
+  proto.set_seconds(duration.count() / 1000);
+  proto.set_nanos(static_cast<int32_t>(duration.count() % 1000 * 1000000));
+  return proto;
+}
+
+absl::Status RetryAfter(std::chrono::milliseconds delay, const std::string& message) {
+  rpc::v1::RetryInfo retry;
+  *retry.mutable_retry_delay() = ToProto(delay);
+  absl::Status status = absl::ResourceExhaustedError(message);
+  status.SetPayload(kRetryInfoUrl, absl::Cord(retry.SerializeAsString()));
+  return status;
+}
+
+std::optional<std::string> PushbackMs(const absl::Status& status) {
+  if (status.code() != absl::StatusCode::kResourceExhausted) return std::nullopt;
+  rpc::v1::RetryInfo retry;
+  const auto payload = status.GetPayload(kRetryInfoUrl);
+  if (!payload || !retry.ParseFromString(std::string(*payload))) return "-1";
+  const auto& delay = retry.retry_delay();
+  return absl::StrCat(delay.seconds() * 1000 + delay.nanos() / 1000000);
 }
 
 rpc::v1::Status ToProto(const absl::Status& status) {

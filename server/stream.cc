@@ -3,28 +3,39 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "core/mutex.h"
+#include "server/call_context.h"
+#include "server/call_record.h"
 #include "server/status.h"
 #include "server/work.h"
 
 namespace boltzmann::server {
 namespace {
 
-using SampleWork = Work<v1::StreamSampleRequest, v1::StreamSampleResponse>;
+using SampleWork = WorkOf<v1::StreamSampleRequest, v1::StreamSampleResponse>;
+
+grpc::ByteBuffer ErrorReply(const absl::Status& status) {
+  v1::StreamSampleResponse response;
+  *response.mutable_error() = ToProto(status);
+  return Serialize(response);
+}
 
 // A stream from its first byte to its last. At any time at most one read and one write are on
 // their way; requests are begun as they come and answered in their order.
-class SampleStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+class SampleStream final : public grpc::ServerGenericBidiReactor {
  public:
-  SampleStream(std::string peer, std::chrono::steady_clock::time_point deadline,
-               const Limits& limits, core::Engine& engine, Admission& admission)
-      : peer_(std::move(peer)),
-        deadline_(deadline),
-        limits_(limits),
-        engine_(engine),
-        admission_(admission) {
-    StartRead(&body_);
+  SampleStream(grpc::GenericCallbackServerContext& context, const Backend& backend)
+      : context_(context),
+        backend_(backend),
+        caller_(CallerOf(context)),
+        entered_(backend.admission.EnterStream()) {
+    if (entered_.ok()) {
+      StartRead(&body_);
+    } else {
+      Finish(ToGrpc(entered_, context));
+    }
   }
 
   void OnReadDone(bool ok) override {
@@ -37,16 +48,14 @@ class SampleStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
     bool cancelled;
     {
       core::MutexLock lock(mutex_);
-      steps_.push_back(std::make_unique<Step>(peer_, admission_));
+      steps_.push_back(std::make_unique<Step>(*this, std::move(body_)));
       step = steps_.back().get();
+      reading_ = false;
+      queueing_ = true;
       cancelled = cancelled_;
     }
     if (cancelled) step->work.Cancel();
-    step->work.Begin(std::move(body_), limits_, engine_, deadline_,
-                     [this, step](const absl::Status& status) { Answer(*step, status); });
-    core::MutexLock lock(mutex_);
-    reading_ = false;
-    ReadIfRoom();
+    backend_.admission.Request(step->turn, caller_);
   }
 
   void OnWriteDone(bool ok) override {
@@ -59,43 +68,72 @@ class SampleStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
       broken_ |= !ok;
       WriteIfReady();
       ReadIfRoom();
-      FinishIfIdle();
     }
-    if (answered->work.HasEntered()) admission_.Leave();
+    backend_.admission.End(answered->turn);
+    core::MutexLock lock(mutex_);
+    FinishIfIdle();
   }
 
   void OnCancel() override {
-    core::MutexLock lock(mutex_);
-    cancelled_ = true;
-    for (const auto& step : steps_) step->work.Cancel();
+    Step* withdrawn = nullptr;
+    {
+      core::MutexLock lock(mutex_);
+      cancelled_ = true;
+      for (const auto& step : steps_) step->work.Cancel();
+      if (queueing_ && backend_.admission.Withdraw(steps_.back()->turn)) {
+        withdrawn = steps_.back().get();
+      }
+    }
+    if (withdrawn != nullptr) Begin(*withdrawn, absl::CancelledError("the caller cancelled"));
   }
 
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    if (entered_.ok()) backend_.admission.LeaveStream();
+    delete this;
+  }
 
  private:
   // One request.
   struct Step {
-    Step(const std::string& peer, Admission& admission) : work("StreamSample", peer, admission) {}
+    Step(SampleStream& stream, grpc::ByteBuffer read)
+        : body(std::move(read)),
+          record("StreamSample", stream.context_.peer(), SteadyDeadline(stream.context_),
+                 stream.backend_.counters),
+          turn([this, &stream](const absl::Status& status) { stream.Begin(*this, status); },
+               [&stream] { stream.context_.TryCancel(); }) {}
+
+    grpc::ByteBuffer body;
+    CallRecord record;
     SampleWork work;
+    Admission::Turn turn;
     grpc::ByteBuffer reply;
     bool answered = false;
   };
 
-  void Answer(Step& step, const absl::Status& status) {
-    if (status.ok()) {
-      (void)Serialize(step.work.MakeReply(), step.reply);
-    } else {
-      v1::StreamSampleResponse response;
-      *response.mutable_error() = ToProto(status);
-      (void)Serialize(response, step.reply);
+  // The step's turn has come, or never will, as `status` says.
+  void Begin(Step& step, const absl::Status& status) {
+    {
+      core::MutexLock lock(mutex_);
+      queueing_ = false;
+      ReadIfRoom();
     }
+    if (!status.ok()) return Answer(step, status, nullptr);
+    backend_.admission.SetIdle(step.turn, false);
+    step.work.Begin(std::move(step.body), backend_, step.record.deadline(),
+                    [this, &step](const absl::Status& s) { Answer(step, s, &step.work); });
+  }
+
+  void Answer(Step& step, const absl::Status& status, const Work* worked) {
+    const absl::Status ended = step.record.End(status, worked);
+    step.reply = ended.ok() ? step.work.TakeReply() : ErrorReply(ended);
+    backend_.admission.SetIdle(step.turn, true);
     core::MutexLock lock(mutex_);
     step.answered = true;
     WriteIfReady();
   }
 
   void ReadIfRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (reading_ || ended_ || steps_.size() >= kMaxStreamRequests) return;
+    if (reading_ || queueing_ || ended_ || steps_.size() >= kMaxStreamRequests) return;
     reading_ = true;
     StartRead(&body_);
   }
@@ -113,28 +151,27 @@ class SampleStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
                                  : grpc::Status::OK);
   }
 
-  const std::string peer_;
-  const std::chrono::steady_clock::time_point deadline_;
-  const Limits& limits_;
-  core::Engine& engine_;
-  Admission& admission_;
+  grpc::GenericCallbackServerContext& context_;
+  const Backend& backend_;
+  const std::string caller_;
+  const absl::Status entered_;
   grpc::ByteBuffer body_;  // what is being read
   core::Mutex mutex_;
   std::deque<std::unique_ptr<Step>> steps_ ABSL_GUARDED_BY(mutex_);  // not yet answered
-  bool reading_ ABSL_GUARDED_BY(mutex_) = true;
+  bool reading_ ABSL_GUARDED_BY(mutex_) = entered_.ok();
+  bool queueing_ ABSL_GUARDED_BY(mutex_) = false;  // the last of steps_ waits for its turn
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // nothing more will be read
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;  // a reply could not be written
-  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = !entered_.ok();
 };
 
 }  // namespace
 
-grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* NewSampleStream(
-    const grpc::CallbackServerContext& context, std::chrono::steady_clock::time_point deadline,
-    const Limits& limits, core::Engine& engine, Admission& admission) {
-  return new SampleStream(context.peer(), deadline, limits, engine, admission);
+grpc::ServerGenericBidiReactor* NewSampleStream(grpc::GenericCallbackServerContext& context,
+                                                const Backend& backend) {
+  return new SampleStream(context, backend);
 }
 
 }  // namespace boltzmann::server

@@ -2,25 +2,19 @@
 #ifndef BOLTZMANN_SERVER_STREAM_H_
 #define BOLTZMANN_SERVER_STREAM_H_
 
-#include <chrono>
-
-#include "core/engine.h"
-#include "grpcpp/grpcpp.h"
-#include "grpcpp/support/byte_buffer.h"
-#include "server/admission.h"
-#include "server/limits.h"
+#include "grpcpp/generic/async_generic_service.h"
+#include "server/backend.h"
 
 namespace boltzmann::server {
 
 // The requests of one stream that are computed, or wait to be answered, at a time. Further
-// ones are not read before one of these was answered, so that a caller who does not read
-// replies is held up by gRPC's flow control.
+// ones are not read before one of these was answered, nor before the one read last has its turn.
+// So a caller who does not read replies is held up by gRPC's flow control.
 inline constexpr int kMaxStreamRequests = 16;
 
-// Starts to serve a stream. The reactor owns itself. The caller's references must outlive it.
-grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* NewSampleStream(
-    const grpc::CallbackServerContext& context, std::chrono::steady_clock::time_point deadline,
-    const Limits& limits, core::Engine& engine, Admission& admission);
+// Serves a stream. The reactor owns itself, and ends when gRPC is done with it.
+grpc::ServerGenericBidiReactor* NewSampleStream(grpc::GenericCallbackServerContext& context,
+                                                const Backend& backend);
 
 }  // namespace boltzmann::server
 

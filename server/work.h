@@ -5,22 +5,60 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
-#include <string>
+#include <optional>
 #include <utility>
 
-#include "boltzmann/v1/sampler.grpc.pb.h"
-#include "core/engine.h"
+#include "boltzmann/v1/sampler.pb.h"
 #include "google/protobuf/arena.h"
+#include "grpcpp/impl/codegen/proto_utils.h"
 #include "grpcpp/support/byte_buffer.h"
-#include "server/admission.h"
+#include "server/backend.h"
+#include "server/body.h"
 #include "server/convert.h"
-#include "server/limits.h"
 #include "server/parse.h"
-#include "spdlog/spdlog.h"
 
 namespace boltzmann::server {
 
-// The logits of a request, for the log.
+// What is logged of a request, whatever its method.
+struct Logged {
+  uint32_t row_count = 0;
+  uint32_t vocab_size = 0;
+  v1::DataType data_type = v1::DATA_TYPE_UNSPECIFIED;
+};
+
+// A message as it goes over the wire.
+template <typename Message>
+grpc::ByteBuffer Serialize(const Message& message) {
+  grpc::ByteBuffer bytes;
+  bool own_buffer = false;
+  grpc::GenericSerialize<grpc::ProtoBufferWriter, Message>(message, &bytes, &own_buffer);
+  return bytes;
+}
+
+// One request, from its bytes to those of its reply: parse, decode, sample, encode.
+class Work {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Done = std::function<void(const absl::Status& status)>;
+
+  virtual ~Work() = default;
+
+  // Begins. `done` is called once, on this thread or a worker's: OK if there is a reply.
+  // REQUIRES: called once.
+  virtual void Begin(grpc::ByteBuffer body, const Backend& backend, Clock::time_point deadline,
+                     Done done) = 0;
+
+  // Has the rows not yet begun dropped. May be called at any time until the work is destroyed.
+  virtual void Cancel() = 0;
+
+  // The reply, as it goes over the wire. REQUIRES: done with OK; called once.
+  virtual grpc::ByteBuffer TakeReply() = 0;
+
+  // Valid once it is done.
+  virtual Logged logged() const = 0;
+};
+
+// The logits of a request.
 template <typename Request>
 const v1::Logits& LogitsOf(const Request& request) {
   return request.logits();
@@ -29,85 +67,49 @@ inline const v1::Logits& LogitsOf(const v1::StreamSampleRequest& request) {
   return request.request().logits();
 }
 
-// One request, from its bytes to those of its reply: decode, enter, sample, encode.
+// The work of one method.
 template <typename Request, typename Response>
-class Work {
+class WorkOf final : public Work {
  public:
-  using Clock = std::chrono::steady_clock;
-  using Done = std::function<void(const absl::Status& status)>;
+  WorkOf() : request_(*google::protobuf::Arena::CreateMessage<Request>(&arena_)) {}
 
-  // `method` and `peer` are for the log. `admission` must outlive the work.
-  Work(const char* method, std::string peer, Admission& admission)
-      : method_(method),
-        peer_(std::move(peer)),
-        admission_(admission),
-        request_(*google::protobuf::Arena::CreateMessage<Request>(&arena_)) {}
-
-  // Begins. `done` is called once, on this thread or a worker's: OK if Reply may be called.
-  // What was allocated for it is kept until the work is destroyed.
-  void Begin(grpc::ByteBuffer body, const Limits& limits, core::Engine& engine,
-             Clock::time_point deadline, Done done) {
-    absl::Status status = Admit(std::move(body), limits);
-    if (!status.ok()) return End(status, done);
+  void Begin(grpc::ByteBuffer buffer, const Backend& backend, Clock::time_point deadline,
+             Done done) override {
+    backend.counters.CountReceived(buffer.Length());
+    body_.emplace(std::move(buffer));
+    absl::Status status = Parse(*body_, backend.limits, request_);
+    if (status.ok()) status = Decode(request_, {*body_, backend.limits, backend.regions}, decoded_);
+    if (!status.ok()) return done(status);
     decoded_.batch.deadline = deadline;
-    engine.Start(decoded_.batch, [this, done](const absl::Status& sampled) { End(sampled, done); });
+    backend.engine.Start(decoded_.batch, [this, done](absl::Status sampled) {
+      if (sampled.ok()) sampled = CheckSource(decoded_);
+      done(sampled);  // may destroy this
+    });
   }
 
-  // Has the rows not yet begun dropped. May be called at any time until the work is destroyed.
-  void Cancel() { decoded_.batch.cancelled.store(true, std::memory_order_relaxed); }
+  void Cancel() override { decoded_.batch.cancelled.store(true, std::memory_order_relaxed); }
 
-  Response& MakeReply() {
+  grpc::ByteBuffer TakeReply() override {
     auto& response = *google::protobuf::Arena::CreateMessage<Response>(&arena_);
     Encode(decoded_, response);
-    return response;
+    return Serialize(response);
   }
 
-  // Whether it entered, and so must leave by Admission::Leave once it is answered.
-  bool HasEntered() const { return rows_admitted_ > 0; }
+  Logged logged() const override {
+    const v1::Logits& logits = LogitsOf(request_);
+    return {logits.row_count(), logits.vocab_size(), logits.data_type()};
+  }
 
  private:
-  absl::Status Admit(grpc::ByteBuffer body, const Limits& limits) {
-    absl::Status status = Parse(std::move(body), limits, request_);
-    if (status.ok()) status = Decode(request_, limits, decoded_);
-    if (!status.ok()) return status;
-    const auto rows = static_cast<uint32_t>(decoded_.batch.rows.size());
-    status = admission_.Enter(rows);
-    if (status.ok()) rows_admitted_ = rows;
-    return status;
-  }
+  // The first block of the arena: small requests and their replies take no other.
+  static constexpr size_t kBlockBytes = 4096;
 
-  void End(const absl::Status& status, const Done& done) {
-    // Before the reply is sent, so that a caller who has it finds room for the next call.
-    if (rows_admitted_ > 0) admission_.Release(rows_admitted_);
-    Log(status);
-    done(status);  // may destroy this
-  }
-
-  void Log(const absl::Status& status) const {
-    const auto taken = std::chrono::duration<double, std::milli>(Clock::now() - begun_);
-    const v1::Logits& logits = LogitsOf(request_);
-    spdlog::info("{} rows={} vocab_size={} type={} status={} ms={:.3f} peer={}{}{}", method_,
-                 logits.row_count(), logits.vocab_size(), NameOf(logits.data_type()),
-                 absl::StatusCodeToString(status.code()), taken.count(), peer_,
-                 status.ok() ? "" : " error=", std::string(status.message()));
-  }
-
-  const Clock::time_point begun_ = Clock::now();
-  const char* const method_;
-  const std::string peer_;
-  Admission& admission_;
-  google::protobuf::Arena arena_;
+  alignas(8) char block_[kBlockBytes];
+  google::protobuf::Arena arena_{block_, kBlockBytes};
+  std::optional<Body> body_;
   Request& request_;  // on the arena
   DecodedRequest decoded_;
-  uint32_t rows_admitted_ = 0;
 };
-
-// Writes a reply as it goes over the wire.
-template <typename Response>
-grpc::Status Serialize(const Response& response, grpc::ByteBuffer& out) {
-  bool own_buffer = false;
-  return grpc::GenericSerialize<grpc::ProtoBufferWriter, Response>(response, &out, &own_buffer);
-}
 
 }  // namespace boltzmann::server
 

@@ -29,11 +29,13 @@ Plans PlansWith(Shape shape, void (*set)(RowPlan&)) {
   return plans;
 }
 
+void TopP9(RowPlan& row) { row.params().top_p = .9; }
+
 void AtOne(RowPlan& row) { row.params().temperature = 1; }
 
 void TopP9AtOne(RowPlan& row) {
   AtOne(row);
-  row.params().top_p = .9;
+  TopP9(row);
 }
 
 // Full rows, as planned.
@@ -53,6 +55,17 @@ class RowsTrial : public Trial {
  private:
   const Plans plans_;
   const size_t compared_;
+};
+
+// Full rows, any of which others may write to; nobody does.
+class SharedTrial : public RowsTrial {
+ public:
+  SharedTrial(Shape shape, Plans plans) : RowsTrial(shape, std::move(plans), kComparedRows) {
+    for (int row = 0; row < kPlannedRows; ++row) {
+      batch().rows[static_cast<size_t>(row)].logits =
+          core::LogitRow::Shared(rows().data(row), rows().type(), rows().vocab_size());
+    }
+  }
 };
 
 // Each row's first tokens, as a caller selects them. The answers are those of full rows: at
@@ -141,6 +154,18 @@ void AddSamplers(Shape shape, std::vector<NamedTrial>& trials) {
       "mixed_temperatures", [shape] { return MixedTemperatures(shape); }, kComparedRows);
 }
 
+// Rows in shared memory.
+void AddShared(std::vector<NamedTrial>& trials) {
+  const auto add = [&trials](std::string_view name, Shape shape, void (*set)(RowPlan&)) {
+    trials.push_back({SamplerName(name, shape), [shape, set] {
+                        return std::make_unique<SharedTrial>(shape, PlansWith(shape, set));
+                      }});
+  };
+  add("shared_sample", Shape::kPeaked, AtOne);
+  add("shared_top_p_9", Shape::kPeaked, TopP9);
+  add("shared_top_p_9", Shape::kFlat, TopP9);
+}
+
 // Sparse rows and scores, and the full rows that they are compared with.
 void AddOthers(std::vector<NamedTrial>& trials) {
   const auto add_full = [&trials](std::string_view name, void (*set)(RowPlan&)) {
@@ -199,6 +224,7 @@ std::vector<NamedTrial> SamplerTrials() {
   AddSamplers(Shape::kPeaked, trials);
   AddSamplers(Shape::kFlat, trials);
   AddOthers(trials);
+  AddShared(trials);
   AddVerifyTrials(trials);
   return trials;
 }
@@ -210,6 +236,9 @@ std::vector<Comparison> SamplerComparisons() {
           {SamplerName("sparse_1024"), SamplerName("sample_top_p_9")},
           {SamplerName("score"), SamplerName("sample")},
           {SamplerName("score_ranks"), SamplerName("sample")},
+          {SamplerName("shared_sample"), SamplerName("sample"), 1.03},
+          {SamplerName("shared_top_p_9"), SamplerName("top_p_9"), 1.03},
+          {SamplerName("shared_top_p_9", Shape::kFlat), SamplerName("top_p_9", Shape::kFlat)},
           {SamplerName("verify_accepted"), SamplerName("sample_5_rows")},
           {SamplerName("verify_rejected"), SamplerName("sample_1_row")}};
 }

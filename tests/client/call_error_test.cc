@@ -77,9 +77,20 @@ TEST(CallError, SaysThatDetailsCannotBeRead) {
             "why\n(with a list of violations that could not be read)");
 }
 
+TEST(CallError, SaysWhenToTryAgain) {
+  constexpr char kUrl[] = "type.googleapis.com/google.rpc.RetryInfo";
+  rpc::v1::RetryInfo retry_info;
+  retry_info.mutable_retry_delay()->set_seconds(1);
+  retry_info.mutable_retry_delay()->set_nanos(20'000'000);
+  EXPECT_EQ(MessageOf(WithDetail("full", kUrl, retry_info.SerializeAsString())),
+            "full\n(retry after 1020 ms)");
+  EXPECT_EQ(MessageOf(WithDetail("full", kUrl, "\xff\xff")),
+            "full\n(with a delay that could not be read)");
+}
+
 TEST(CallError, NamesDetailsOfOtherTypes) {
-  EXPECT_EQ(MessageOf(WithDetail("why", "type.googleapis.com/google.rpc.RetryInfo", "")),
-            "why\n(with details of type type.googleapis.com/google.rpc.RetryInfo)");
+  EXPECT_EQ(MessageOf(WithDetail("why", "type.googleapis.com/google.rpc.Help", "")),
+            "why\n(with details of type type.googleapis.com/google.rpc.Help)");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "boltzmann/rpc/v1/error.pb.h"
 #include "tests/client/fake_server.h"
 
@@ -22,6 +23,7 @@ using test::FakeServer;
 using test::FakeService;
 using test::ZeroLogits;
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 
 // Long enough for any machine; only tests of the deadline itself use a short one.
 constexpr absl::Duration kLong = absl::Hours(1);
@@ -144,11 +146,71 @@ TEST(Client, DoesNotTryAgainWithOneAttempt) {
 
 TEST(Client, DoesNotTryAgainOnAnyOtherError) {
   for (int code = 1; code <= 16; ++code) {
-    if (code == grpc::UNAVAILABLE) continue;
+    if (code == grpc::UNAVAILABLE || code == grpc::RESOURCE_EXHAUSTED) continue;
     FakeServer server(FailFirst(1, static_cast<grpc::StatusCode>(code)));
     const absl::Status status = ClientOf(server).Sample(ZeroLogits(1, 1)).status();
     EXPECT_EQ(static_cast<int>(status.code()), code);
     EXPECT_EQ(server.service().requests().size(), 1u) << "code " << code;
+  }
+}
+
+// A server that has no room at first says so with RESOURCE_EXHAUSTED and `pushback`, and answers
+// the calls after that. When each came goes to `times`.
+FakeService::Answer PushBackFirst(int failures, const std::string& pushback,
+                                  std::vector<absl::Time>& times) {
+  return [=, &times](grpc::ServerContext& context, const v1::SampleRequest& request,
+                     v1::SampleResponse& response) {
+    times.push_back(absl::Now());
+    if (static_cast<int>(times.size()) > failures) {
+      return AnswerGreedily(context, request, response);
+    }
+    context.AddTrailingMetadata("grpc-retry-pushback-ms", pushback);
+    return grpc::Status(grpc::RESOURCE_EXHAUSTED, "queue full");
+  };
+}
+
+// Without the server's word the pauses are below 100 ms.
+TEST(Client, WaitsForAsLongAsAServerWithoutRoomSays) {
+  std::vector<absl::Time> times;
+  FakeServer server(PushBackFirst(2, "300", times));
+  const auto response = ClientOf(server, 3).Sample(ZeroLogits(1, 4));
+  ASSERT_TRUE(response.ok()) << response.status();
+  ASSERT_EQ(times.size(), 3u);
+  EXPECT_GE(times[1] - times[0], absl::Milliseconds(290));
+  EXPECT_GE(times[2] - times[1], absl::Milliseconds(290));
+}
+
+TEST(Client, DoesNotTryAgainWhereTheServerSaysThatItIsOfNoUse) {
+  std::vector<absl::Time> times;
+  FakeServer server(PushBackFirst(1, "-1", times));
+  const absl::Status status = ClientOf(server, 3).Sample(ZeroLogits(1, 4)).status();
+  EXPECT_EQ(status, absl::ResourceExhaustedError("queue full"));
+  EXPECT_EQ(times.size(), 1u);
+}
+
+TEST(Client, NamesItsCallerInEveryCall) {
+  FakeServer server(AnswerGreedily);
+  const Client client = ClientOf(server);
+  const Client copy = client;
+  ASSERT_TRUE(client.Sample(ZeroLogits(1, 1)).ok());
+  ASSERT_TRUE(client.GetServerInfo().ok());
+  ASSERT_TRUE(copy.Score(ZeroLogits<v1::ScoreRequest>(1, 1)).ok());
+  ASSERT_TRUE(ClientOf(server).GetServerInfo().ok());
+  const std::vector<std::string> callers = server.service().callers();
+  EXPECT_THAT(callers[0], MatchesRegex("[0-9a-f]{32}"));
+  EXPECT_EQ(callers[1], callers[0]);
+  EXPECT_EQ(callers[2], callers[0]);
+  EXPECT_NE(callers[3], callers[0]);
+}
+
+TEST(Client, TakesTheNameOfItsCallerFromTheOptions) {
+  FakeServer server(AnswerGreedily);
+  const auto client = Client::Create({.target = server.address(), .caller = "scheduler-7"});
+  ASSERT_TRUE(client->GetServerInfo().ok());
+  EXPECT_EQ(server.service().callers().at(0), "scheduler-7");
+  for (const std::string& caller : {std::string("a b"), std::string("\n"), std::string(129, 'x')}) {
+    EXPECT_EQ(Client::Create({.caller = caller}).status().code(),
+              absl::StatusCode::kInvalidArgument);
   }
 }
 

@@ -123,8 +123,11 @@ TEST(Info, PrintsWhatTheServerSays) {
   test::FakeServer server(test::AnswerGreedily);
   const CommandResult table = RunCommand({"info", "--server", server.address()});
   EXPECT_EQ(table.exit_code, 0) << table.err;
-  EXPECT_THAT(table.out, HasSubstr("version              1.2.3\n"));
-  EXPECT_THAT(table.out, HasSubstr("data_types           DATA_TYPE_FLOAT16\n"));
+  EXPECT_THAT(table.out, HasSubstr("version                1.2.3\n"));
+  EXPECT_THAT(table.out, HasSubstr("data_types             DATA_TYPE_FLOAT16\n"));
+  EXPECT_THAT(table.out, HasSubstr("shared_memory_enabled  true\n"));
+  EXPECT_THAT(table.out, HasSubstr("max_region_lease       10m\n"));
+  EXPECT_THAT(table.out, HasSubstr("pushed_back_count      99\n"));
   const CommandResult json = RunCommand({"--format=json", "info", "--server=" + server.address()});
   EXPECT_THAT(json.out, HasSubstr("\"max_row_count\": 77"));
   EXPECT_THAT(json.out, HasSubstr("\"worker_count\": 0"));

@@ -2,8 +2,35 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 namespace boltzmann::test {
+
+void FakeService::Keep(const grpc::ServerContext& context) {
+  const auto caller = context.client_metadata().find("boltzmann-caller");
+  const bool is_named = caller != context.client_metadata().end();
+  std::lock_guard<std::mutex> lock(mutex_);
+  deadlines_.push_back(context.deadline());
+  callers_.push_back(is_named ? std::string(caller->second.data(), caller->second.size()) : "");
+}
+
+grpc::Status FakeService::StreamSample(
+    grpc::ServerContext* context,
+    grpc::ServerReaderWriter<v1::StreamSampleResponse, v1::StreamSampleRequest>* stream) {
+  Keep(*context);
+  for (v1::StreamSampleRequest request; stream->Read(&request);) {
+    v1::StreamSampleResponse response;
+    const grpc::Status status =
+        sample_.Call(*context, request.request(), *response.mutable_response());
+    if (!status.ok()) {
+      response.mutable_error()->ParseFromString(status.error_details());
+      response.mutable_error()->set_code(status.error_code());
+      response.mutable_error()->set_message(status.error_message());
+    }
+    stream->Write(response);
+  }
+  return grpc::Status::OK;
+}
 
 std::vector<float> InlineLogits(const v1::SampleRequest& request) {
   const std::string& bytes = request.logits().inline_data();
@@ -52,6 +79,15 @@ grpc::Status AcceptEveryDraft(grpc::ServerContext&, const v1::VerifyRequest& req
     response.add_results()->set_accepted_count(sequence.draft_token_ids_size());
   }
   return grpc::Status::OK;
+}
+
+FakeService::Answer AnswerGreedilyFrom(FakeRegions& regions) {
+  return [&regions](grpc::ServerContext& context, const v1::SampleRequest& request,
+                    v1::SampleResponse& response) {
+    const std::optional<v1::SampleRequest> inlined = regions.Inlined(request);
+    if (inlined) return AnswerGreedily(context, *inlined, response);
+    return grpc::Status(grpc::NOT_FOUND, "logits.shared_rows.region_id: there is no such region");
+  };
 }
 
 FakeService::Answer AnswerAlways(const grpc::Status& status) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "boltzmann/v1/sampler.grpc.pb.h"
+#include "tests/client/fake_regions.h"
 
 namespace boltzmann::test {
 
@@ -56,7 +57,7 @@ grpc::Status DescribeEveryRow(grpc::ServerContext& context, const v1::DescribeRe
 grpc::Status AcceptEveryDraft(grpc::ServerContext& context, const v1::VerifyRequest& request,
                               v1::VerifyResponse& response);
 
-// Answers as it is told, and keeps every request and deadline that it saw.
+// Answers as it is told, and keeps every request, deadline and caller that it saw.
 class FakeService : public v1::SamplerService::Service {
  public:
   using Answer = FakeMethod<v1::SampleRequest, v1::SampleResponse>::Answer;
@@ -65,35 +66,43 @@ class FakeService : public v1::SamplerService::Service {
 
   grpc::Status Sample(grpc::ServerContext* context, const v1::SampleRequest* request,
                       v1::SampleResponse* response) override {
-    KeepDeadline(*context);
+    Keep(*context);
     return sample_.Call(*context, *request, *response);
   }
 
+  // As Sample, request after request; an error is told in the reply.
+  grpc::Status StreamSample(
+      grpc::ServerContext* context,
+      grpc::ServerReaderWriter<v1::StreamSampleResponse, v1::StreamSampleRequest>* stream) override;
+
   grpc::Status Score(grpc::ServerContext* context, const v1::ScoreRequest* request,
                      v1::ScoreResponse* response) override {
-    KeepDeadline(*context);
+    Keep(*context);
     return score.Call(*context, *request, *response);
   }
 
   grpc::Status Verify(grpc::ServerContext* context, const v1::VerifyRequest* request,
                       v1::VerifyResponse* response) override {
-    KeepDeadline(*context);
+    Keep(*context);
     return verify.Call(*context, *request, *response);
   }
 
   grpc::Status Describe(grpc::ServerContext* context, const v1::DescribeRequest* request,
                         v1::DescribeResponse* response) override {
-    KeepDeadline(*context);
+    Keep(*context);
     return describe.Call(*context, *request, *response);
   }
 
   grpc::Status GetServerInfo(grpc::ServerContext* context, const v1::GetServerInfoRequest*,
                              v1::GetServerInfoResponse* response) override {
-    KeepDeadline(*context);
+    Keep(*context);
     response->set_version("1.2.3");
     response->add_stages("temperature");
     response->add_data_types(v1::DATA_TYPE_FLOAT16);
     response->mutable_limits()->set_max_row_count(77);
+    response->mutable_limits()->mutable_max_region_lease()->set_seconds(600);
+    response->set_shared_memory_enabled(true);
+    response->mutable_counters()->set_pushed_back_count(99);
     return grpc::Status::OK;
   }
 
@@ -105,19 +114,23 @@ class FakeService : public v1::SamplerService::Service {
     return deadlines_;
   }
 
+  // The values of `boltzmann-caller`; empty for a call without.
+  std::vector<std::string> callers() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return callers_;
+  }
+
   FakeMethod<v1::ScoreRequest, v1::ScoreResponse> score{ScoreEveryRow};
   FakeMethod<v1::VerifyRequest, v1::VerifyResponse> verify{AcceptEveryDraft};
   FakeMethod<v1::DescribeRequest, v1::DescribeResponse> describe{DescribeEveryRow};
 
  private:
-  void KeepDeadline(const grpc::ServerContext& context) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    deadlines_.push_back(context.deadline());
-  }
+  void Keep(const grpc::ServerContext& context);
 
   FakeMethod<v1::SampleRequest, v1::SampleResponse> sample_;
   std::mutex mutex_;
   std::vector<std::chrono::system_clock::time_point> deadlines_;
+  std::vector<std::string> callers_;
 };
 
 class FakeServer {
@@ -127,6 +140,7 @@ class FakeServer {
     builder.SetMaxReceiveMessageSize(-1);
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(&service_);
+    builder.RegisterService(&regions_);
     server_ = builder.BuildAndStart();
   }
 
@@ -134,10 +148,12 @@ class FakeServer {
 
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   FakeService& service() { return service_; }
+  FakeRegions& regions() { return regions_; }
   grpc::Server& grpc_server() { return *server_; }
 
  private:
   FakeService service_;
+  FakeRegions regions_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };
@@ -146,6 +162,9 @@ class FakeServer {
 // with, or 1000 + row, and a log-prob.
 grpc::Status AnswerGreedily(grpc::ServerContext& context, const v1::SampleRequest& request,
                             v1::SampleResponse& response);
+
+// The same, with rows of shared memory read from `regions`, which must outlive it.
+FakeService::Answer AnswerGreedilyFrom(FakeRegions& regions);
 
 // An answer that is always `status`.
 FakeService::Answer AnswerAlways(const grpc::Status& status);

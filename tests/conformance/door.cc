@@ -11,9 +11,9 @@
 #include "client/client.h"
 #include "core/engine.h"
 #include "grpcpp/grpcpp.h"
-#include "server/convert.h"
 #include "server/server.h"
 #include "server/status.h"
+#include "tests/conformance/parsed.h"
 
 namespace boltzmann::test {
 namespace {
@@ -24,12 +24,12 @@ constexpr absl::Duration kTimeout = absl::Minutes(2);
 template <typename Request, typename Response>
 Method<Request, Response> CoreMethod(std::shared_ptr<core::Engine> engine) {
   return [engine](const Request& request) -> absl::StatusOr<Response> {
-    server::DecodedRequest decoded;
-    absl::Status status = server::Decode(request, server::Limits(), decoded);
-    if (status.ok()) status = engine->Sample(decoded.batch);
+    Parsed<Request> parsed(request);
+    absl::Status status = parsed.status;
+    if (status.ok()) status = engine->Sample(parsed.decoded.batch);
     if (!status.ok()) return status;
     Response response;
-    server::Encode(decoded, response);
+    server::Encode(parsed.decoded, response);
     return response;
   };
 }

@@ -118,6 +118,16 @@ TEST_P(Allocations, OfABatchWithEverySamplerDoNotGrowWithItsRows) {
   EXPECT_LE(least, 20);
 }
 
+TEST_P(Allocations, OfABatchOfSharedRowsDoNotGrowWithItsRows) {
+  core::Engine engine({.worker_count = GetParam()});
+  std::vector<Row> rows = SamplerRows();
+  for (const Row& row : Rows(5000)) rows.push_back(row);
+  for (Row& row : rows) row.logits.Share();
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (int i = 0; i < 10; ++i) least = std::min(least, AllocationsOf(engine, rows, 10));
+  EXPECT_LE(least, 20);
+}
+
 INSTANTIATE_TEST_SUITE_P(Workers, Allocations, testing::Values(1, 2));
 
 }  // namespace

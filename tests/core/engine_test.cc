@@ -45,6 +45,9 @@ class NanBatch {
   core::OutputOptions outputs_;
 };
 
+// Rows of a batch that workers sample, not the thread that starts it.
+constexpr size_t kManyRows = Engine::kSmallBatch / 1000 + 1;
+
 class EngineOfWorkers : public testing::TestWithParam<int> {
  protected:
   Engine engine_{{.worker_count = GetParam()}};
@@ -102,13 +105,13 @@ TEST_P(EngineOfWorkers, GoesOnAfterADroppedBatch) {
 TEST_P(EngineOfWorkers, DropsTheRowsOfABatchThatIsCancelledWhileItWaits) {
   std::promise<void> held;
   std::promise<absl::Status> dropped;
-  NanBatch first(1, 1), second(100);
+  NanBatch second(kManyRows);
   std::vector<std::unique_ptr<NanBatch>> holding;
   std::atomic<int> holders{0};
   const std::shared_future<void> go = held.get_future().share();
   // A done that blocks is against the contract; here it holds the worker on purpose.
   for (int i = 0; i < GetParam(); ++i) {
-    holding.push_back(std::make_unique<NanBatch>(1, 1));
+    holding.push_back(std::make_unique<NanBatch>(kManyRows));
     engine_.Start(holding.back()->batch, [&holders, go](absl::Status) {
       ++holders;
       go.wait();
@@ -152,6 +155,64 @@ TEST_P(EngineOfWorkers, CanStartABatchFromTheEndOfAnother) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Workers, EngineOfWorkers, testing::Values(1, 2, 4));
+
+// The thread that a batch of this many rows ends on, started from this one.
+std::thread::id EndsOn(Engine& engine, Batch& batch) {
+  std::promise<std::thread::id> ended;
+  engine.Start(batch, [&](const absl::Status&) { ended.set_value(std::this_thread::get_id()); });
+  return ended.get_future().get();
+}
+
+TEST(Engine, SamplesASmallBatchOnTheThreadThatStartsItIfAWorkerIsIdle) {
+  Engine engine({.worker_count = 1});
+  if (engine.instruction_set() == core::InstructionSet::kPortable) GTEST_SKIP() << "rows are slow";
+  NanBatch small(2);
+  NanBatch large(kManyRows);
+  EXPECT_EQ(EndsOn(engine, small.batch), std::this_thread::get_id());
+  EXPECT_EQ(small.ComputedRows(), 2u);
+  EXPECT_NE(EndsOn(engine, large.batch), std::this_thread::get_id());
+}
+
+TEST(Engine, LeavesASmallBatchToTheWorkersWhileTheyAreBusy) {
+  Engine engine({.worker_count = 1});
+  NanBatch small(1);
+  std::thread::id of_small;
+  std::promise<void> ended;
+  NanBatch large(kManyRows);
+  std::promise<void> begun;
+  std::promise<void> go_on;
+  engine.Start(large.batch, [&](const absl::Status&) {
+    begun.set_value();
+    go_on.get_future().wait();
+  });
+  begun.get_future().wait();
+  NanBatch waiting(kManyRows);
+  engine.Start(waiting.batch, [](const absl::Status&) {});
+  engine.Start(small.batch, [&](const absl::Status&) {
+    of_small = std::this_thread::get_id();
+    ended.set_value();
+  });
+  go_on.set_value();
+  ended.get_future().wait();
+  EXPECT_NE(of_small, std::this_thread::get_id());
+}
+
+TEST(Engine, SamplesSmallBatchesFromManyThreadsOnAsManySeatsAsItHas) {
+  Engine engine({.worker_count = 2});
+  std::atomic<size_t> computed = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 500; ++i) {
+        NanBatch nan(t == 0 ? kManyRows : 1);
+        EXPECT_TRUE(engine.Sample(nan.batch).ok());
+        computed += nan.ComputedRows() > 0;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(computed, 2000u);
+}
 
 TEST(Engine, HasOneWorkerForEachProcessorUnlessTold) {
   const Engine engine;

@@ -58,8 +58,13 @@ class Encoded {
   Encoded(std::initializer_list<float> logits, core::DataType type = core::DataType::kFloat32)
       : Encoded(std::span(logits.begin(), logits.size()), type) {}
 
+  // Makes it a row that others may write to, though nobody does.
+  void Share() { shared_ = true; }
+
   core::LogitRow row() const {
-    return {bytes_.data() + offset_, type_, static_cast<int32_t>(widened_.size())};
+    const auto vocab_size = static_cast<int32_t>(widened_.size());
+    if (shared_) return core::LogitRow::Shared(bytes_.data() + offset_, type_, vocab_size);
+    return {bytes_.data() + offset_, type_, vocab_size};
   }
 
   // What the logits are worth once narrowed.
@@ -68,6 +73,7 @@ class Encoded {
  private:
   core::DataType type_;
   size_t offset_;
+  bool shared_ = false;
   std::vector<uint8_t> bytes_;
   std::vector<float> widened_;
 };

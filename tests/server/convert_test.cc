@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
+#include "tests/conformance/parsed.h"
 #include "tests/conformance/requests.h"
 
 namespace boltzmann::test {
@@ -20,20 +21,20 @@ using testing::IsEmpty;
 
 constexpr uint64_t kLastPosition = ~uint64_t{0};
 
-// Decodes a request that must be valid.
+// A request that must be valid, decoded.
 template <typename Request>
-void DecodeValid(const Request& request, DecodedRequest& decoded) {
-  const absl::Status status = server::Decode(request, server::Limits(), decoded);
-  ASSERT_TRUE(status.ok()) << status;
-}
+class Valid : public Parsed<Request> {
+ public:
+  explicit Valid(const Request& sent) : Parsed<Request>(sent) {
+    EXPECT_TRUE(this->status.ok()) << this->status;
+  }
+};
 
-// The parameters that this text decodes to. `request` and `decoded` keep what they point to.
-core::SamplingParams DecodeParams(const std::string& text, v1::SampleRequest& request,
-                                  DecodedRequest& decoded) {
-  request = RequestOf({std::vector<float>(10, 0)});
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, request.add_params()));
-  DecodeValid(request, decoded);
-  return decoded.params.empty() ? core::SamplingParams() : decoded.params.front();
+// A request with the parameters that this text stands for.
+v1::SampleRequest RequestWith(const std::string& params) {
+  v1::SampleRequest request = RequestOf({std::vector<float>(10, 0)});
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(params, request.add_params()));
+  return request;
 }
 
 std::vector<std::byte> AsBytes(const std::string& text) {
@@ -42,9 +43,8 @@ std::vector<std::byte> AsBytes(const std::string& text) {
 }
 
 TEST(DecodedParams, AreTheCoresDefaultsWhereNothingIsSet) {
-  v1::SampleRequest request;
-  DecodedRequest decoded;
-  const core::SamplingParams params = DecodeParams("", request, decoded);
+  const Valid valid(RequestWith(""));
+  const core::SamplingParams& params = valid.decoded.params.front();
   const core::SamplingParams defaults;
   EXPECT_EQ(params.temperature, defaults.temperature);
   EXPECT_EQ(params.top_p, defaults.top_p);
@@ -61,14 +61,12 @@ TEST(DecodedParams, AreTheCoresDefaultsWhereNothingIsSet) {
 }
 
 TEST(DecodedParams, HoldTheNumbersOfEveryStage) {
-  v1::SampleRequest request;
-  DecodedRequest decoded;
-  const core::SamplingParams params = DecodeParams(
+  const Valid valid(RequestWith(
       "temperature: 0.5 min_p: 0.01 top_k: 7 top_p: 0.02 typical_p: 0.03 epsilon_cutoff: 0.04 "
       "eta_cutoff: 0.05 top_n_sigma: 6 xtc_probability: 0.07 xtc_threshold: 0.08 "
       "dynamic_temperature_range: 0.09 dynamic_temperature_exponent: 1.1 mirostat: 2 "
-      "mirostat_tau: 1.2 mirostat_eta: 1.3",
-      request, decoded);
+      "mirostat_tau: 1.2 mirostat_eta: 1.3"));
+  const core::SamplingParams& params = valid.decoded.params.front();
   EXPECT_EQ(params.temperature, .5);
   EXPECT_EQ(params.min_p, .01);
   EXPECT_EQ(params.top_k, 7);
@@ -87,13 +85,11 @@ TEST(DecodedParams, HoldTheNumbersOfEveryStage) {
 }
 
 TEST(DecodedParams, HoldTheNumbersOfEveryEdit) {
-  v1::SampleRequest request;
-  DecodedRequest decoded;
-  const core::SamplingParams params = DecodeParams(
-      "min_tokens: 3 stop_token_ids: 9 repetition_penalty: 1.4 frequency_penalty: 0.15 "
-      "presence_penalty: 0.16 dry_multiplier: 0.17 dry_base: 1.8 dry_allowed_length: 4 "
-      "dry_range: 5 no_repeat_ngram_size: 6",
-      request, decoded);
+  const Valid valid(
+      RequestWith("min_tokens: 3 stop_token_ids: 9 repetition_penalty: 1.4 frequency_penalty: 0.15 "
+                  "presence_penalty: 0.16 dry_multiplier: 0.17 dry_base: 1.8 dry_allowed_length: 4 "
+                  "dry_range: 5 no_repeat_ngram_size: 6"));
+  const core::SamplingParams& params = valid.decoded.params.front();
   EXPECT_EQ(params.min_tokens, 3);
   EXPECT_EQ(params.repetition_penalty, 1.4);
   EXPECT_EQ(params.frequency_penalty, .15);
@@ -106,14 +102,12 @@ TEST(DecodedParams, HoldTheNumbersOfEveryEdit) {
 }
 
 TEST(DecodedParams, HoldEveryListOfTokens) {
-  v1::SampleRequest request;
-  DecodedRequest decoded;
-  const core::SamplingParams params = DecodeParams(
-      "logit_bias { token_ids: [8, 1] biases: [-inf, 2.5] } allowed_token_ids: [1, 2] "
-      "banned_token_ids: 3 stop_token_ids: [4, 5] "
-      "banned_sequences { token_ids: [6, 7] } banned_sequences { token_ids: 8 } "
-      "dry_sequence_breakers { token_ids: [9, 0] }",
-      request, decoded);
+  const Valid valid(
+      RequestWith("logit_bias { token_ids: [8, 1] biases: [-inf, 2.5] } allowed_token_ids: [1, 2] "
+                  "banned_token_ids: 3 stop_token_ids: [4, 5] "
+                  "banned_sequences { token_ids: [6, 7] } banned_sequences { token_ids: 8 } "
+                  "dry_sequence_breakers { token_ids: [9, 0] }"));
+  const core::SamplingParams& params = valid.decoded.params.front();
   EXPECT_THAT(params.logit_bias_token_ids, ElementsAre(8, 1));
   EXPECT_THAT(params.logit_biases, ElementsAre(-INFINITY, 2.5));
   EXPECT_THAT(params.allowed_token_ids, ElementsAre(1, 2));
@@ -131,8 +125,8 @@ TEST(DecodedParams, OfManyRowsKeepTheirOwnListsAndOrders) {
     params.add_filter_order(i % 2 == 0 ? "top_k" : "mirostat");
     params.add_filter_order("temperature");
   }
-  DecodedRequest decoded;
-  DecodeValid(request, decoded);
+  const Valid valid(request);
+  const DecodedRequest& decoded = valid.decoded;
   for (int i = 0; i < 100; ++i) {
     const core::SamplingParams& params = *decoded.batch.rows[i].params;
     EXPECT_THAT(params.banned_sequences, ElementsAre(ElementsAre(i % 3)));
@@ -151,8 +145,8 @@ TEST(DecodedRows, HoldHistoryMaskAndMirostatState) {
   state.add_output_token_ids(32);
   state.set_allowed_token_mask("abcd");
   state.set_mirostat_mu(-1.5);
-  DecodedRequest decoded;
-  DecodeValid(request, decoded);
+  const Valid valid(request);
+  const DecodedRequest& decoded = valid.decoded;
   const core::RowState& row = decoded.batch.rows.front().state;
   EXPECT_EQ(row.seed, 11);
   EXPECT_EQ(row.position, 12);
@@ -165,8 +159,8 @@ TEST(DecodedRows, HoldHistoryMaskAndMirostatState) {
 
 TEST(DecodedRows, WithoutMaskOrMirostatStateHaveNone) {
   const v1::SampleRequest request = RequestOf({{0, 1}});
-  DecodedRequest decoded;
-  DecodeValid(request, decoded);
+  const Valid valid(request);
+  const DecodedRequest& decoded = valid.decoded;
   EXPECT_FALSE(decoded.batch.rows.front().state.allowed_token_mask.has_value());
   EXPECT_FALSE(decoded.batch.rows.front().state.mirostat_mu.has_value());
   EXPECT_FALSE(decoded.batch.rows.front().candidates.has_value());
@@ -177,8 +171,8 @@ TEST(DecodedRows, OfSparseLogitsHoldTheirCandidates) {
   v1::SampleRequest request = SparseRequestOf({{1, 2, 3}, {4}});
   request.mutable_logits()->set_vocab_size(1000);
   request.mutable_logits()->mutable_sparse_rows()->mutable_rows(1)->set_log_sum_exp(7.5);
-  DecodedRequest decoded;
-  DecodeValid(request, decoded);
+  const Valid valid(request);
+  const DecodedRequest& decoded = valid.decoded;
   const auto& rows = decoded.batch.rows;
   EXPECT_EQ(rows[0].logits.vocab_size(), 3);
   EXPECT_EQ(rows[0].vocab_size(), 1000);
@@ -194,8 +188,8 @@ TEST(DecodedScores, HaveTheirTokensAndTheModelsLogprobs) {
   v1::ScoreRequest request = ScoreRequestOf({{1, 2, 3}, {1, 2, 3}}, {2, 0});
   request.add_outputs()->set_logprobs(v1::LOGPROB_MODE_SAMPLED);
   request.set_fit_temperature(true);
-  DecodedRequest decoded;
-  DecodeValid(request, decoded);
+  const Valid valid(request);
+  const DecodedRequest& decoded = valid.decoded;
   EXPECT_EQ(decoded.batch.rows[0].scored_token, 2);
   EXPECT_EQ(decoded.batch.rows[1].scored_token, 0);
   EXPECT_TRUE(decoded.batch.rows[0].outputs->model_logprobs);
@@ -207,8 +201,8 @@ TEST(DecodedDescriptions, AskForEveryFigure) {
   v1::DescribeRequest request = DescribeRequestOf({{1, 2, 3}});
   request.set_top_count(2);
   request.set_all_tokens(true);
-  DecodedRequest decoded;
-  DecodeValid(request, decoded);
+  const Valid valid(request);
+  const DecodedRequest& decoded = valid.decoded;
   const core::OutputOptions& outputs = *decoded.batch.rows.front().outputs;
   EXPECT_TRUE(outputs.entropy && outputs.kept_stats && outputs.stages);
   EXPECT_TRUE(outputs.model_logprobs && outputs.sampled_logprobs);
@@ -224,8 +218,8 @@ TEST(DecodedDrafts, ShareOutTheRowsAndMoveTheStateOnRowByRow) {
   state.set_position(kLastPosition);
   state.add_output_token_ids(1);
   state.set_allowed_token_mask("abcd");
-  DecodedRequest decoded;
-  DecodeValid(request, decoded);
+  const Valid valid(request);
+  const DecodedRequest& decoded = valid.decoded;
   ASSERT_EQ(decoded.batch.sequences.size(), 2);
   EXPECT_EQ(decoded.batch.sequences[0].first_row, 0);
   EXPECT_EQ(decoded.batch.sequences[1].first_row, 3);
@@ -250,8 +244,8 @@ TEST(DecodedDrafts, TakeParametersAndOutputsBySequence) {
     request.add_params()->set_top_k(1 + i);
     request.add_outputs()->set_top_model_count(1 + i);
   }
-  DecodedRequest decoded;
-  DecodeValid(request, decoded);
+  const Valid valid(request);
+  const DecodedRequest& decoded = valid.decoded;
   const auto& rows = decoded.batch.rows;
   EXPECT_EQ(rows[0].params->top_k, 1);
   EXPECT_EQ(rows[1].params->top_k, 1);
@@ -265,8 +259,8 @@ TEST(DecodedDrafts, HaveAMaskAPositionInPlaceOfTheStates) {
   request.mutable_sequences(0)->mutable_state()->set_allowed_token_mask("abcd");
   request.mutable_sequences(0)->add_masks();
   request.mutable_sequences(0)->add_masks()->set_words("efgh");
-  DecodedRequest decoded;
-  DecodeValid(request, decoded);
+  const Valid valid(request);
+  const DecodedRequest& decoded = valid.decoded;
   EXPECT_FALSE(decoded.batch.rows[0].state.allowed_token_mask.has_value());
   ASSERT_TRUE(decoded.batch.rows[1].state.allowed_token_mask.has_value());
   EXPECT_THAT(*decoded.batch.rows[1].state.allowed_token_mask,
@@ -275,8 +269,8 @@ TEST(DecodedDrafts, HaveAMaskAPositionInPlaceOfTheStates) {
 
 TEST(DecodedDrafts, WithoutADistributionAreCertain) {
   const v1::VerifyRequest request = VerifyRequestOf({1, 2, 3}, {{2}});
-  DecodedRequest decoded;
-  DecodeValid(request, decoded);
+  const Valid valid(request);
+  const DecodedRequest& decoded = valid.decoded;
   const core::Draft& draft = decoded.batch.sequences[0].drafts[0];
   EXPECT_EQ(draft.token_id, 2);
   EXPECT_FALSE(draft.dense.has_value());
@@ -288,8 +282,8 @@ TEST(DecodedDrafts, HoldDenseDistributionsRowByRow) {
   auto& dense = *request.mutable_sequences(0)->mutable_dense_draft();
   dense.set_data_type(v1::DATA_TYPE_FLOAT32);
   dense.set_probabilities(Bytes(std::vector<float>{.25, .25, .5, 1, 0, 0}));
-  DecodedRequest decoded;
-  DecodeValid(request, decoded);
+  const Valid valid(request);
+  const DecodedRequest& decoded = valid.decoded;
   const auto drafts = decoded.batch.sequences[0].drafts;
   ASSERT_TRUE(drafts[0].dense && drafts[1].dense);
   EXPECT_EQ(drafts[0].dense->At(2), .5);
@@ -301,8 +295,8 @@ TEST(DecodedDrafts, HoldSparseDistributions) {
   v1::VerifyRequest request = VerifyRequestOf({1, 2, 3}, {{2}});
   auto& sparse = *request.mutable_sequences(0)->add_sparse_draft();
   for (int id : {2, 0}) sparse.add_token_ids(id), sparse.add_probabilities(.5);
-  DecodedRequest decoded;
-  DecodeValid(request, decoded);
+  const Valid valid(request);
+  const DecodedRequest& decoded = valid.decoded;
   const core::Draft& draft = decoded.batch.sequences[0].drafts[0];
   EXPECT_THAT(draft.token_ids, ElementsAre(2, 0));
   EXPECT_THAT(draft.probabilities, ElementsAre(.5f, .5f));

@@ -92,7 +92,8 @@ RunningCall Occupy(v1::SamplerService::Stub& stub, int rows) {
 
 BusyServer::BusyServer(int rows) {
   server::ServerOptions options;
-  options.limits.max_rows_in_flight = rows;
+  options.limits.max_calls_in_flight = 1;
+  options.limits.max_calls_waiting = 0;
   server = StartServer(options);
   stub = Connect(*server);
   call = Occupy(*stub, rows);

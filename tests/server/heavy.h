@@ -33,9 +33,8 @@ RunningCall StartCall(v1::SamplerService::Stub& stub, const v1::SampleRequest& r
 // passed. Returns the last answer.
 grpc::Status CallUntil(v1::SamplerService::Stub& stub, grpc::StatusCode code);
 
-// Starts a call of `rows` rows that the server, whose limit on rows in flight that is,
-// has admitted and is working on: there is room for no other. If another call was in its
-// way, it is sent again.
+// Starts a call of `rows` rows that the server, which takes one call at a time and lets none
+// wait, is working on. If another call was in its way, it is sent again.
 RunningCall Occupy(v1::SamplerService::Stub& stub, int rows);
 
 // A server that is working on one heavy call, and has room for no other.

@@ -189,7 +189,7 @@ TEST(Drain, CallsThatOutlastTheTimeoutAreCancelled) {
   EXPECT_FALSE(busy.call.status.get().ok());
 }
 
-TEST(RowsInFlight, AreBoundedAndFreedAgain) {
+TEST(CallsInFlight, AreBoundedAndFreedAgain) {
   BusyServer busy(2);
   EXPECT_TRUE(busy.call.status.get().ok());
   EXPECT_TRUE(CallUntil(*busy.stub, grpc::OK).ok());
@@ -221,7 +221,7 @@ TEST(Cancel, DropsTheRowsThatHaveNotBegun) {
   BusyServer busy(32);
   busy.call.context->TryCancel();
   EXPECT_EQ(busy.call.status.get().error_code(), grpc::CANCELLED);
-  // No row may enter until all of its rows have left, which would take many seconds of
+  // No call gets a turn before all of its rows are done with, which would take many seconds of
   // work: it takes one row's.
   EXPECT_TRUE(CallUntil(*busy.stub, grpc::OK).ok());
 }

@@ -108,7 +108,8 @@ TEST(ServerProcess, ServesEveryAddressItLogsAndEndsWithZeroOnSigterm) {
 }
 
 TEST(ServerProcess, SigtermLetsACallInFlightFinish) {
-  Process process({"--listen=127.0.0.1:0", "--workers=1", "--max_rows_in_flight=4"});
+  Process process(
+      {"--listen=127.0.0.1:0", "--workers=1", "--max_calls_in_flight=1", "--max_calls_waiting=0"});
   ASSERT_TRUE(process.ReadUntil("serving"));
   const auto stub = v1::SamplerService::NewStub(
       grpc::CreateChannel(process.Address(0), grpc::InsecureChannelCredentials()));
@@ -158,7 +159,7 @@ TEST(ServerProcess, BadFlagsEndItWithAMessageThatNamesThem) {
   expect({"--max_vocab_size=0"}, "--max_vocab_size: 0 is outside [1, 16777216]");
   expect({"--unix_socket_mode=0999"}, "--unix_socket_mode: 0999 is not an octal number");
   expect({"--log_level=loud"}, "log_level: loud is not one of");
-  expect({"--drain_timeout=-1s"}, "--drain_timeout is outside");
+  expect({"--drain_timeout=-1s"}, "--drain_timeout: -1s is outside [0, 24h]");
   expect({"--listen="}, "no address is given");
   expect({"stray"}, "stray is no flag");
 }

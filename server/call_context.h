@@ -1,0 +1,24 @@
+// What gRPC knows of a call.
+#ifndef BOLTZMANN_SERVER_CALL_CONTEXT_H_
+#define BOLTZMANN_SERVER_CALL_CONTEXT_H_
+
+#include <chrono>
+#include <string>
+
+#include "absl/status/status.h"
+#include "grpcpp/server_context.h"
+
+namespace boltzmann::server {
+
+// The caller's deadline on the clock that the engine knows; max() if there is none.
+std::chrono::steady_clock::time_point SteadyDeadline(const grpc::CallbackServerContext& context);
+
+// Who calls, for fairness: the value of the metadata `boltzmann-caller`, else the connection.
+std::string CallerOf(const grpc::CallbackServerContext& context);
+
+// The status as gRPC sends it, and beside it, in the trailing metadata, when to try again.
+grpc::Status ToGrpc(const absl::Status& status, grpc::CallbackServerContext& context);
+
+}  // namespace boltzmann::server
+
+#endif  // BOLTZMANN_SERVER_CALL_CONTEXT_H_

@@ -1,0 +1,32 @@
+#include "server/call_record.h"
+
+#include <utility>
+
+#include "server/convert.h"
+#include "spdlog/spdlog.h"
+
+namespace boltzmann::server {
+
+CallRecord::CallRecord(const char* method, std::string peer, Clock::time_point deadline,
+                       Counters& counters)
+    : method_(method), peer_(std::move(peer)), deadline_(deadline), counters_(counters) {
+  counters_.CountBegun();
+}
+
+absl::Status CallRecord::End(absl::Status status, const Work* work) {
+  const Clock::time_point now = Clock::now();
+  if (absl::IsCancelled(status) && now >= deadline_) {
+    status = absl::DeadlineExceededError("the deadline passed before every row was sampled");
+  }
+  counters_.CountEnded(status);
+  if (!spdlog::should_log(spdlog::level::info)) return status;
+  const Logged logged = work == nullptr ? Logged() : work->logged();
+  const std::chrono::duration<double, std::milli> taken = now - begun_;
+  spdlog::info("{} rows={} vocab_size={} type={} status={} ms={:.3f} peer={}{}{}", method_,
+               logged.row_count, logged.vocab_size, NameOf(logged.data_type),
+               absl::StatusCodeToString(status.code()), taken.count(), peer_,
+               status.ok() ? "" : " error=", std::string(status.message()));
+  return status;
+}
+
+}  // namespace boltzmann::server
