@@ -37,7 +37,7 @@ struct ServerOptions {
   // What rows are computed with: one that this machine supports. All give the same bits.
   core::InstructionSet instruction_set = core::SupportedInstructionSets().front();
 
-  Limits limits;
+  Limits limits = {};
 
   // Memory that callers share. Off unless `shared_memory.directory` is set.
   RegionOptions shared_memory = {};

@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "tests/client/temporary_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace boltzmann::client {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "tests/client/fake_server.h"
 #include "tests/client/run_command.h"
-#include "tests/client/temporary_directory.h"
+#include "tests/temporary_directory.h"
 #include "tests/client/temporary_file.h"
 
 namespace boltzmann::client {

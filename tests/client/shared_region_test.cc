@@ -9,7 +9,7 @@
 #include <string>
 
 #include "tests/client/fake_server.h"
-#include "tests/client/temporary_directory.h"
+#include "tests/temporary_directory.h"
 #include "tests/client/tracked.h"
 
 namespace boltzmann::client {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "tests/client/fake_server.h"
-#include "tests/client/temporary_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace boltzmann::client {
 namespace {

@@ -3,17 +3,18 @@
 #include <stdlib.h>
 
 #include <atomic>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "boltzmann/v1/sampler.grpc.pb.h"
-#include "client/call_error.h"
+#include "absl/time/time.h"
 #include "client/client.h"
+#include "client/sample_stream.h"
+#include "client/shared_region.h"
 #include "core/engine.h"
 #include "grpcpp/grpcpp.h"
 #include "server/server.h"
-#include "server/status.h"
 #include "tests/conformance/parsed.h"
+#include "tests/temporary_directory.h"
 
 namespace boltzmann::test {
 namespace {
@@ -42,10 +43,7 @@ Door OpenCore(int worker_count) {
           .describe = CoreMethod<v1::DescribeRequest, v1::DescribeResponse>(engine)};
 }
 
-std::shared_ptr<server::Server> StartServer(const std::string& listen, int worker_count) {
-  server::ServerOptions options;
-  options.listen = {listen};
-  options.worker_count = worker_count;
+std::shared_ptr<server::Server> StartServer(const server::ServerOptions& options) {
   auto server = server::Server::Start(options);
   if (!server.ok()) {
     ADD_FAILURE() << server.status();
@@ -65,60 +63,82 @@ Door Caller(std::shared_ptr<server::Server> server, absl::StatusOr<client::Clien
 }
 
 Door OpenInProcess(int worker_count) {
-  const auto server = StartServer("127.0.0.1:0", worker_count);
+  const auto server = StartServer({.listen = {"127.0.0.1:0"}, .worker_count = worker_count});
   return Caller(server, client::Client::Create(server->TEST_InProcessChannel(), kTimeout));
 }
 
 Door OpenSocket(const std::string& listen, int worker_count) {
-  const auto server = StartServer(listen, worker_count);
+  const auto server = StartServer({.listen = {listen}, .worker_count = worker_count});
   const std::string& target = server->addresses().front();
   return Caller(server, client::Client::Create({.target = target, .timeout = kTimeout}));
 }
 
 // One stream for all calls of Sample.
-class Stream {
- public:
-  explicit Stream(const std::shared_ptr<grpc::Channel>& channel)
-      : stub_(v1::SamplerService::NewStub(channel)), stream_(stub_->StreamSample(&context_)) {}
-
-  ~Stream() {
-    stream_->WritesDone();
-    const grpc::Status status = stream_->Finish();
-    EXPECT_TRUE(status.ok()) << status.error_message();
-  }
-
-  absl::StatusOr<v1::SampleResponse> Sample(const v1::SampleRequest& request) {
-    v1::StreamSampleRequest wrapped;
-    *wrapped.mutable_request() = request;
-    v1::StreamSampleResponse response;
-    if (!stream_->Write(wrapped) || !stream_->Read(&response)) {
-      return absl::UnavailableError("the stream is broken");
-    }
-    if (!response.has_error()) return response.response();
-    return client::ToAbslStatus(grpc::Status(static_cast<grpc::StatusCode>(response.error().code()),
-                                             response.error().message(),
-                                             response.error().SerializeAsString()));
-  }
-
- private:
-  grpc::ClientContext context_;
-  std::unique_ptr<v1::SamplerService::Stub> stub_;
-  std::unique_ptr<grpc::ClientReaderWriter<v1::StreamSampleRequest, v1::StreamSampleResponse>>
-      stream_;
-};
-
 Door OpenStream(int worker_count) {
-  const auto server = StartServer("127.0.0.1:0", worker_count);
-  const std::string& target = server->addresses().front();
-  Door door = Caller(server, client::Client::Create({.target = target, .timeout = kTimeout}));
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(-1);
-  // The stream goes first, so that the server's end finds it ended.
-  const std::shared_ptr<Stream> stream(
-      new Stream(grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments)),
-      [server](Stream* open) { delete open; });
-  door.sample = [stream](const auto& request) { return stream->Sample(request); };
+  const auto server = StartServer({.listen = {"127.0.0.1:0"}, .worker_count = worker_count});
+  const auto caller =
+      client::Client::Create({.target = server->addresses().front(), .timeout = kTimeout});
+  auto stream = client::SampleStream::Open(caller.value());
+  if (!stream.ok()) {
+    ADD_FAILURE() << stream.status();
+    abort();
+  }
+  Door door = Caller(server, caller);
+  // It is closed when the door is, and before the server is stopped.
+  const std::shared_ptr<client::SampleStream> open(
+      stream->release(), [server](client::SampleStream* ending) {
+        const absl::Status end = ending->Close();
+        EXPECT_TRUE(end.ok()) << end;
+        delete ending;
+      });
+  door.sample = [open](const auto& request) -> absl::StatusOr<v1::SampleResponse> {
+    if (const absl::Status status = open->Send(request); !status.ok()) return status;
+    return open->Receive();
+  };
   return door;
+}
+
+// Whether the inline logits are as long as their shape says, so that they can lie elsewhere.
+bool AreWhole(const v1::Logits& logits) {
+  if (!logits.has_inline_data() || logits.row_count() == 0 || logits.vocab_size() == 0) return false;
+  const size_t item = logits.data_type() == v1::DATA_TYPE_FLOAT32 ? 4 : 2;
+  const size_t row = logits.vocab_size() * item;
+  const size_t stride = logits.row_stride_bytes() == 0 ? row : logits.row_stride_bytes();
+  const size_t size = logits.inline_data().size();
+  return stride <= size && size == (logits.row_count() - 1) * stride + row;
+}
+
+// Calls with the inline logits of every request in memory that is shared with the server; at an
+// odd address, so that rows of any alignment are read.
+template <typename Request, typename Response>
+Method<Request, Response> Sharing(client::Client caller, std::string directory,
+                                  Method<Request, Response> call) {
+  return [=](const Request& request) -> absl::StatusOr<Response> {
+    if (!AreWhole(request.logits())) return call(request);
+    const std::string& data = request.logits().inline_data();
+    const auto region = client::SharedRegion::Create(
+        caller, {.directory = directory, .size_bytes = data.size() + 1});
+    if (!region.ok()) return region.status();
+    memcpy((*region)->bytes().data() + 1, data.data(), data.size());
+    Request shared = request;
+    *shared.mutable_logits()->mutable_shared_rows() = (*region)->At(1);
+    return call(shared);
+  };
+}
+
+Door OpenSharedMemory(int worker_count) {
+  static const TemporaryDirectory kDirectory;
+  const std::string& directory = kDirectory.path();
+  const auto server = StartServer({.listen = {"127.0.0.1:0"},
+                                   .worker_count = worker_count,
+                                   .shared_memory = {.directory = directory}});
+  const auto caller =
+      client::Client::Create({.target = server->addresses().front(), .timeout = kTimeout});
+  Door door = Caller(server, caller);
+  return {.sample = Sharing(*caller, directory, std::move(door.sample)),
+          .score = Sharing(*caller, directory, std::move(door.score)),
+          .verify = Sharing(*caller, directory, std::move(door.verify)),
+          .describe = Sharing(*caller, directory, std::move(door.describe))};
 }
 
 }  // namespace
@@ -138,6 +158,7 @@ const std::vector<NamedDoor>& AllDoors() {
       {"InProcess", OpenInProcess},
       {"Tcp", [](int workers) { return OpenSocket("127.0.0.1:0", workers); }},
       {"Stream", OpenStream},
+      {"SharedMemory", OpenSharedMemory},
       {"UnixSocket", [](int workers) { return OpenSocket(NewUnixAddress(), workers); }},
   };
   return *kDoors;

@@ -32,7 +32,8 @@ struct NamedDoor {
   friend void PrintTo(const NamedDoor& door, std::ostream* out) { *out << door.name; }
 };
 
-// The core without gRPC, an in-process channel, TCP and a Unix socket.
+// The core without gRPC; an in-process channel; TCP, one call or one stream step at a time, and
+// with the logits in shared memory; and a Unix socket.
 const std::vector<NamedDoor>& AllDoors();
 
 // A fresh name for a Unix socket, as an address to listen on.

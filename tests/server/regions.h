@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -17,31 +16,12 @@
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "tests/server/heavy.h"
+#include "tests/temporary_directory.h"
 
 namespace boltzmann::test {
 
 inline constexpr int kVocabSize = 40000;
 inline constexpr size_t kRowBytes = kVocabSize * sizeof(float);
-
-// A directory on a tmpfs, with what is in it, until the end of the test.
-class Directory {
- public:
-  Directory() {
-    std::string path = "/dev/shm/boltzmann-XXXXXX";
-    if (mkdtemp(path.data()) == nullptr) {
-      path = testing::TempDir() + "boltzmann-XXXXXX";
-      EXPECT_NE(mkdtemp(path.data()), nullptr);
-    }
-    path_ = path;
-  }
-  ~Directory() { (void)!system(("rm -rf " + path_).c_str()); }
-
-  const std::string& path() const { return path_; }
-  std::string Of(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 // A file of `size` bytes, mapped for writing as a caller maps it.
 class SharedFile {
@@ -167,7 +147,7 @@ class SharedMemory : public testing::Test {
 
   void ExpectStillServing() { EXPECT_TRUE(CallUntil(*sampler_, grpc::OK).ok()); }
 
-  Directory directory_;
+  TemporaryDirectory directory_;
   std::unique_ptr<server::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::SamplerService::Stub> sampler_;

@@ -121,7 +121,7 @@ TEST_F(SharedMemory, IsOffUnlessItsDirectoryIsNamed) {
 }
 
 TEST(SharedMemoryDirectory, MustBeOneThatOthersCannotReplaceFilesIn) {
-  const Directory directory;
+  const TemporaryDirectory directory;
   const auto start = [](const std::string& path) {
     server::ServerOptions options;
     options.listen = {"127.0.0.1:0"};
