@@ -14,6 +14,23 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // A log-sum-exp may be this much below that of the candidates, for it was rounded.
 constexpr double kLogSumExpDoubt = 1e-4;
 
+// The least of the keys of a row's tokens: that of the last one in the order.
+RankKey LastKeyOf(const LogitRow& row) {
+  float least = std::numeric_limits<float>::infinity();
+  int32_t last = 0;
+  float logits[kBlockSize];
+  for (int32_t first = 0; first < row.vocab_size(); first += kBlockSize) {
+    const int32_t count = std::min(kBlockSize, row.vocab_size() - first);
+    row.LoadReceived(first, count, logits);
+    for (int32_t i = 0; i < count; ++i) {
+      if (logits[i] > least) continue;
+      least = logits[i];
+      last = first + i;
+    }
+  }
+  return KeyOf(least, last);
+}
+
 }  // namespace
 
 Distribution::Distribution(const Kernels& kernels, const RowRequest& request, RowScratch& scratch,
@@ -69,13 +86,10 @@ void Distribution::SortCandidates() {
 
 void Distribution::FindAbsent() {
   absent_ = {.count = static_cast<double>(edits_.allowed_count),
-             .before = ~RankKey{0},
+             .before = LastKeyOf(received_),
              .raised = edits_.raised,
              .origin = row_.received_max,
              .touched = edits_.touched || seen_.IsMasked()};
-  for (int32_t token = 0; token < size(); ++token) {
-    absent_.before = std::min(absent_.before, KeyOf(received_.ReceivedAt(token), token));
-  }
   absent_.largest = LogitOf(absent_.before);
   const std::optional<double> log_sum_exp = request_.candidates->log_sum_exp;
   if (!log_sum_exp) return;

@@ -12,14 +12,11 @@ namespace {
 std::optional<int32_t> FindRepeat(absl::Span<const int32_t> ids, Decoding& decoding) {
   const auto no_ascent = std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>());
   if (no_ascent == ids.end()) return std::nullopt;
-  decoding.marks.resize(decoding.shape.vocab_size);
-  std::optional<int32_t> repeat;
-  for (size_t i = 0; i < ids.size() && !repeat; ++i) {
-    if (decoding.marks[ids[i]]) repeat = ids[i];
-    decoding.marks[ids[i]] = true;
-  }
-  for (int32_t id : ids) decoding.marks[id] = false;
-  return repeat;
+  decoding.tokens.Resize(decoding.shape.vocab_size);
+  const auto repeat = std::find_if_not(ids.begin(), ids.end(),
+                                       [&](int32_t id) { return decoding.tokens.Add(id); });
+  decoding.tokens.Clear(ids);
+  return repeat == ids.end() ? std::nullopt : std::make_optional(*repeat);
 }
 
 }  // namespace

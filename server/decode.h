@@ -23,6 +23,32 @@ struct Shape {
   Extent inline_data = {};
 };
 
+// Some tokens of a vocabulary. A bit each, so that it is cheap to make and to empty.
+class TokenSet {
+ public:
+  void Resize(int32_t vocab_size) { words_.resize(static_cast<size_t>(vocab_size + 63) / 64); }
+
+  // Whether the token was not there yet.
+  bool Add(int32_t id) {
+    uint64_t& word = words_[WordOf(id)];
+    const uint64_t before = word;
+    word |= BitOf(id);
+    return word != before;
+  }
+  bool Has(int32_t id) const { return (words_[WordOf(id)] & BitOf(id)) != 0; }
+
+  // Removes everything. `ids` are all that were added.
+  void Clear(absl::Span<const int32_t> ids) {
+    for (const int32_t id : ids) words_[WordOf(id)] = 0;
+  }
+
+ private:
+  static size_t WordOf(int32_t id) { return static_cast<uint32_t>(id) / 64; }
+  static uint64_t BitOf(int32_t id) { return uint64_t{1} << (static_cast<uint32_t>(id) % 64); }
+
+  std::vector<uint64_t> words_;
+};
+
 // A request on its way into core types, and what was found wrong with it so far.
 struct Decoding {
   const Surroundings& surroundings;
@@ -30,8 +56,8 @@ struct Decoding {
   const Limits& limits = surroundings.limits;
   std::vector<core::Violation> violations = {};
   Shape shape = {};
-  absl::Status source = {};      // why rows in shared memory cannot be read
-  std::vector<bool> marks = {};  // scratch of FindRepeat and CheckNamed: one a token, all false
+  absl::Status source = {};  // why rows in shared memory cannot be read
+  TokenSet tokens = {};      // scratch of FindRepeat and CheckNamed: empty
 
   void Refuse(std::string field, std::string description) {
     violations.push_back({std::move(field), std::move(description)});

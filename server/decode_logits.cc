@@ -140,10 +140,10 @@ void CheckNamed(size_t index, Decoding& decoding) {
   const core::RowRequest& row = decoding.decoded.batch.rows[index];
   const auto& named = row.outputs->named_token_ids;
   if (!row.candidates || named.empty()) return;
-  decoding.marks.resize(decoding.shape.vocab_size);
-  for (int32_t id : row.candidates->token_ids) decoding.marks[id] = true;
-  const auto stranger =
-      std::find_if_not(named.begin(), named.end(), [&](int32_t id) { return decoding.marks[id]; });
+  decoding.tokens.Resize(decoding.shape.vocab_size);
+  for (int32_t id : row.candidates->token_ids) decoding.tokens.Add(id);
+  const auto stranger = std::find_if_not(named.begin(), named.end(),
+                                         [&](int32_t id) { return decoding.tokens.Has(id); });
   if (stranger != named.end()) {
     const size_t entry = row.outputs - decoding.decoded.outputs.data();
     const std::string field = Indexed("outputs", entry) + ".named_token_ids";
@@ -151,7 +151,7 @@ void CheckNamed(size_t index, Decoding& decoding) {
                     absl::StrCat(*stranger, " is no candidate of row ", index,
                                  ": name candidates only, or send that one too"));
   }
-  for (int32_t id : row.candidates->token_ids) decoding.marks[id] = false;
+  decoding.tokens.Clear(row.candidates->token_ids);
 }
 
 absl::Status Exceeds(const char* what, uint64_t value, uint64_t limit, const char* flag) {
