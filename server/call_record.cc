@@ -19,13 +19,15 @@ absl::Status CallRecord::End(absl::Status status, const Work* work) {
     status = absl::DeadlineExceededError("the deadline passed before every row was sampled");
   }
   counters_.CountEnded(status);
-  if (!spdlog::should_log(spdlog::level::info)) return status;
+  // Answers are the rule, and come by the thousand.
+  const auto level = status.ok() ? spdlog::level::debug : spdlog::level::info;
+  if (!spdlog::should_log(level)) return status;
   const Logged logged = work == nullptr ? Logged() : work->logged();
   const std::chrono::duration<double, std::milli> taken = now - begun_;
-  spdlog::info("{} rows={} vocab_size={} type={} status={} ms={:.3f} peer={}{}{}", method_,
-               logged.row_count, logged.vocab_size, NameOf(logged.data_type),
-               absl::StatusCodeToString(status.code()), taken.count(), peer_,
-               status.ok() ? "" : " error=", std::string(status.message()));
+  spdlog::log(level, "{} rows={} vocab_size={} type={} status={} ms={:.3f} peer={}{}{}", method_,
+              logged.row_count, logged.vocab_size, NameOf(logged.data_type),
+              absl::StatusCodeToString(status.code()), taken.count(), peer_,
+              status.ok() ? "" : " error=", std::string(status.message()));
   return status;
 }
 

@@ -1,5 +1,4 @@
 // boltzmann-server: flags, start, wait for the signal, drain.
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "server/flags.h"
 #include "server/log.h"
 #include "server/server.h"
+#include "server/tuning.h"
 #include "spdlog/spdlog.h"
 
 namespace {
@@ -29,16 +29,6 @@ sigset_t StopSignals() {
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   return signals;
-}
-
-// Requests of megabytes come and go. Their memory is kept, in one arena: mapping and unmapping it for
-// each costs more than receiving it.
-void KeepMemory() {
-  constexpr int kMostThatGlibcTakes = 32 << 20;
-  constexpr int kNever = 2147483647;
-  mallopt(M_MMAP_THRESHOLD, kMostThatGlibcTakes);
-  mallopt(M_TRIM_THRESHOLD, kNever);
-  mallopt(M_ARENA_MAX, 1);
 }
 
 int Serve(const Flags& flags) {
@@ -69,7 +59,7 @@ int Serve(const Flags& flags) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  KeepMemory();
+  boltzmann::server::KeepMemory();
   const absl::StatusOr<Flags> flags = boltzmann::server::ReadFlags(argc, argv);
   absl::Status status = flags.status();
   if (status.ok()) status = boltzmann::server::StartLog(flags->log_level);

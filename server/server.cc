@@ -22,6 +22,7 @@
 #include "server/heartbeat.h"
 #include "server/region_service.h"
 #include "server/service.h"
+#include "server/tuning.h"
 
 namespace boltzmann::server {
 namespace {
@@ -31,9 +32,6 @@ using std::chrono::steady_clock;
 // How long streams that nobody ends, such as health watches, may hold up the shutdown
 // once every call of ours has ended.
 constexpr std::chrono::milliseconds kStreamGrace(200);
-
-// What the kernel is asked for at a time, in bytes: a large request then comes in few slices.
-constexpr int kReadChunk = 1 << 20;
 
 // Metadata of one call, in bytes: gRPC's own default, said here because it is a limit.
 constexpr int kMaxMetadataBytes = 8192;
@@ -191,10 +189,7 @@ class Server::Running {
     builder.RegisterService(&region_service_);
     builder.RegisterCallbackGenericService(&row_methods_);
     builder.SetMaxReceiveMessageSize(limits_.max_message_bytes);
-    builder.AddChannelArgument("grpc.experimental.tcp_max_read_chunk_size", kReadChunk);
-    builder.AddChannelArgument("grpc.experimental.tcp_read_chunk_size", kReadChunk);
-    // What a call may send before it is received is then 64 KB, however fast the connection is.
-    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    TuneSockets(builder);
     builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
     builder.AddChannelArgument(
         GRPC_ARG_MAX_CONCURRENT_STREAMS,

@@ -85,12 +85,12 @@ Door OpenStream(int worker_count) {
   }
   Door door = Caller(server, caller);
   // It is closed when the door is, and before the server is stopped.
-  const std::shared_ptr<client::SampleStream> open(
-      stream->release(), [server](client::SampleStream* ending) {
-        const absl::Status end = ending->Close();
-        EXPECT_TRUE(end.ok()) << end;
-        delete ending;
-      });
+  const std::shared_ptr<client::SampleStream> open(stream->release(),
+                                                   [server](client::SampleStream* ending) {
+                                                     const absl::Status end = ending->Close();
+                                                     EXPECT_TRUE(end.ok()) << end;
+                                                     delete ending;
+                                                   });
   door.sample = [open](const auto& request) -> absl::StatusOr<v1::SampleResponse> {
     if (const absl::Status status = open->Send(request); !status.ok()) return status;
     return open->Receive();
@@ -100,7 +100,8 @@ Door OpenStream(int worker_count) {
 
 // Whether the inline logits are as long as their shape says, so that they can lie elsewhere.
 bool AreWhole(const v1::Logits& logits) {
-  if (!logits.has_inline_data() || logits.row_count() == 0 || logits.vocab_size() == 0) return false;
+  if (!logits.has_inline_data() || logits.row_count() == 0 || logits.vocab_size() == 0)
+    return false;
   const size_t item = logits.data_type() == v1::DATA_TYPE_FLOAT32 ? 4 : 2;
   const size_t row = logits.vocab_size() * item;
   const size_t stride = logits.row_stride_bytes() == 0 ? row : logits.row_stride_bytes();
