@@ -35,7 +35,7 @@ grpc::Status FakeService::StreamSample(
 std::vector<float> InlineLogits(const v1::SampleRequest& request) {
   const std::string& bytes = request.logits().inline_data();
   std::vector<float> logits(bytes.size() / sizeof(float));
-  std::memcpy(logits.data(), bytes.data(), logits.size() * sizeof(float));
+  if (!logits.empty()) std::memcpy(logits.data(), bytes.data(), logits.size() * sizeof(float));
   return logits;
 }
 
