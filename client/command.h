@@ -38,6 +38,7 @@ const Command& SampleCommand();
 const Command& DescribeCommand();
 const Command& ScoreCommand();
 const Command& GenerateCommand();
+const Command& LoadCommand();
 const Command& InfoCommand();
 
 // The error of a command line that cannot be run as it stands: exit code 2 instead of 1.

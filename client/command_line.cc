@@ -19,9 +19,9 @@ constexpr char kMisusePayload[] = "boltzmann.command/misuse";
 
 enum ExitCode : int { kDone = 0, kFailed = 1, kMisused = 2 };
 
-std::array<const Command*, 5> Commands() {
+std::array<const Command*, 6> Commands() {
   return {&SampleCommand(), &DescribeCommand(), &ScoreCommand(), &GenerateCommand(),
-          &InfoCommand()};
+          &LoadCommand(), &InfoCommand()};
 }
 
 // absl's string_view is not the std one.

@@ -26,11 +26,15 @@ std::vector<std::string_view> Joined(const std::vector<std::vector<std::string_v
   return joined;
 }
 
-absl::StatusOr<Client> ClientFromFlags() {
+ClientOptions ClientOptionsFromFlags() {
   ClientOptions options;
   options.target = absl::GetFlag(FLAGS_server);
   options.timeout = absl::GetFlag(FLAGS_timeout);
-  absl::StatusOr<Client> client = Client::Create(options);
+  return options;
+}
+
+absl::StatusOr<Client> ClientFromFlags() {
+  absl::StatusOr<Client> client = Client::Create(ClientOptionsFromFlags());
   if (!client.ok()) return Misuse(std::string(client.status().message()));
   return client;
 }

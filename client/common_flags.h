@@ -21,6 +21,9 @@ std::vector<std::string_view> FormatFlags();
 // All of `lists`, one after the other.
 std::vector<std::string_view> Joined(const std::vector<std::vector<std::string_view>>& lists);
 
+// How a client is to reach its server, as the flags say.
+ClientOptions ClientOptionsFromFlags();
+
 // A client as the flags say. Misuse if a value is out of range.
 absl::StatusOr<Client> ClientFromFlags();
 

@@ -71,6 +71,7 @@ grpc::ChannelArguments ChannelArgumentsFor(const ClientOptions& options) {
   arguments.SetMaxReceiveMessageSize(kUnlimited);
   arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, options.own_connection);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, options.max_attempts > 1);
   if (options.max_attempts > 1) {
     arguments.SetServiceConfigJSON(RetryPolicy(options.max_attempts));

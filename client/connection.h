@@ -30,6 +30,10 @@ struct ClientOptions {
   // server asks for, else random, below 50 ms at first and twice that each time.
   int max_attempts = 3;
 
+  // Whether the client has a connection that it shares with no other. Clients of one target share
+  // one by default, as gRPC has it.
+  bool own_connection = false;
+
   // Who calls, to a server that shares itself out fairly: all clients with the same value are one
   // caller. Up to 128 visible ASCII characters; empty means a random one, this client's own. Set it
   // where several clients are one caller.

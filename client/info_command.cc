@@ -32,6 +32,11 @@ void PrintFeatures(const v1::GetServerInfoResponse& info, std::ostream& out) {
   PrintLine(out, "shared_memory_enabled", info.shared_memory_enabled() ? "true" : "false");
 }
 
+void PrintDuration(std::ostream& out, const char* name, const google::protobuf::Duration& time) {
+  PrintLine(out, name,
+            absl::FormatDuration(absl::Seconds(time.seconds()) + absl::Nanoseconds(time.nanos())));
+}
+
 void PrintLimits(const v1::Limits& limits, std::ostream& out) {
   PrintCount(out, "max_message_bytes", limits.max_message_bytes());
   PrintCount(out, "max_row_count", limits.max_row_count());
@@ -42,10 +47,7 @@ void PrintLimits(const v1::Limits& limits, std::ostream& out) {
   PrintCount(out, "max_streams", limits.max_streams());
   PrintCount(out, "max_regions", limits.max_regions());
   PrintCount(out, "max_region_bytes", limits.max_region_bytes());
-  const auto& lease = limits.max_region_lease();
-  PrintLine(
-      out, "max_region_lease",
-      absl::FormatDuration(absl::Seconds(lease.seconds()) + absl::Nanoseconds(lease.nanos())));
+  PrintDuration(out, "max_region_lease", limits.max_region_lease());
 }
 
 void PrintCounters(const v1::Counters& counters, std::ostream& out) {
@@ -57,6 +59,8 @@ void PrintCounters(const v1::Counters& counters, std::ostream& out) {
   PrintCount(out, "cancelled_count", counters.cancelled_count());
   PrintCount(out, "unavailable_count", counters.unavailable_count());
   PrintCount(out, "received_bytes", counters.received_bytes());
+  PrintDuration(out, "queued_time", counters.queued_time());
+  PrintDuration(out, "computed_time", counters.computed_time());
 }
 
 void PrintTable(const v1::GetServerInfoResponse& info, std::ostream& out) {

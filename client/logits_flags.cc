@@ -12,7 +12,7 @@
 
 ABSL_FLAG(std::string, logits, "",
           "The logits: a .npy file (float32 or float16, [V] or [B, V]), a text file (numbers, one "
-          "row a line), or - for standard input. Required.");
+          "row a line), or - for standard input.");
 ABSL_FLAG(std::string, send_as, "",
           "Convert the logits before they are sent: float32, float16 or bfloat16, to nearest even. "
           "Unset sends them as they are; text is float32.");
@@ -22,15 +22,6 @@ ABSL_FLAG(std::optional<uint32_t>, sparse_count, std::nullopt,
 
 namespace boltzmann::client {
 namespace {
-
-absl::StatusOr<std::optional<v1::DataType>> SendAsFromFlags() {
-  const std::string name = absl::GetFlag(FLAGS_send_as);
-  if (name.empty()) return std::nullopt;
-  if (name == "float32") return v1::DATA_TYPE_FLOAT32;
-  if (name == "float16") return v1::DATA_TYPE_FLOAT16;
-  if (name == "bfloat16") return v1::DATA_TYPE_BFLOAT16;
-  return Misuse("--send_as: '" + name + "' is not allowed: give float32, float16 or bfloat16");
-}
 
 absl::Status CheckFlags() {
   if (absl::GetFlag(FLAGS_logits).empty()) {
@@ -60,6 +51,15 @@ v1::Logits ToLogits(LogitMatrix matrix) {
 std::vector<std::string_view> LogitsFlags() { return {"logits", "send_as"}; }
 
 std::vector<std::string_view> SparseFlags() { return {"sparse_count"}; }
+
+absl::StatusOr<std::optional<v1::DataType>> SendAsFromFlags() {
+  const std::string name = absl::GetFlag(FLAGS_send_as);
+  if (name.empty()) return std::nullopt;
+  if (name == "float32") return v1::DATA_TYPE_FLOAT32;
+  if (name == "float16") return v1::DATA_TYPE_FLOAT16;
+  if (name == "bfloat16") return v1::DATA_TYPE_BFLOAT16;
+  return Misuse("--send_as: '" + name + "' is not allowed: give float32, float16 or bfloat16");
+}
 
 absl::StatusOr<v1::Logits> LogitsFromFlags(std::istream& standard_input) {
   if (absl::Status status = CheckFlags(); !status.ok()) return status;

@@ -3,6 +3,7 @@
 #define BOLTZMANN_CLIENT_LOGITS_FLAGS_H_
 
 #include <istream>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -13,6 +14,9 @@ namespace boltzmann::client {
 
 // --logits, --send_as.
 std::vector<std::string_view> LogitsFlags();
+
+// The type that --send_as asks for; nothing if it is not given. Misuse if it is none.
+absl::StatusOr<std::optional<v1::DataType>> SendAsFromFlags();
 
 // --sparse_count.
 std::vector<std::string_view> SparseFlags();

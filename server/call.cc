@@ -25,6 +25,7 @@ class Call final : public grpc::ServerGenericBidiReactor {
   void OnReadDone(bool ok) override {
     if (!ok) return End(absl::CancelledError("the request did not arrive"), nullptr);
     backend_.admission.SetIdle(turn_, false);
+    record_.Received();
     work_->Begin(std::move(request_), backend_, record_.deadline(),
                  [this](const absl::Status& status) { End(status, work_.get()); });
   }
@@ -43,6 +44,7 @@ class Call final : public grpc::ServerGenericBidiReactor {
  private:
   void Begin(const absl::Status& status) {
     if (!status.ok()) return End(status, nullptr);
+    record_.TurnCame();
     StartRead(&request_);
   }
 

@@ -1,5 +1,6 @@
 #include "server/call_record.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/convert.h"
@@ -19,6 +20,7 @@ absl::Status CallRecord::End(absl::Status status, const Work* work) {
     status = absl::DeadlineExceededError("the deadline passed before every row was sampled");
   }
   counters_.CountEnded(status);
+  if (status.ok()) counters_.CountTimes(turn_came_ - begun_, now - std::max(received_, turn_came_));
   // Answers are the rule, and come by the thousand.
   const auto level = status.ok() ? spdlog::level::debug : spdlog::level::info;
   if (!spdlog::should_log(level)) return status;

@@ -22,6 +22,10 @@ class CallRecord {
 
   Clock::time_point deadline() const { return deadline_; }
 
+  // The call's turn has come, and all of its request has arrived: in either order, at most once.
+  void TurnCame() { turn_came_ = Clock::now(); }
+  void Received() { received_ = Clock::now(); }
+
   // The call ends with this status; `work` is its work if that was begun, else nullptr. Returns the
   // status as its caller is to see it: gRPC cancels what is past its deadline, but that is
   // DEADLINE_EXCEEDED. Call it once.
@@ -32,6 +36,8 @@ class CallRecord {
   const std::string peer_;
   const Clock::time_point begun_ = Clock::now();
   const Clock::time_point deadline_;
+  Clock::time_point turn_came_ = begun_;
+  Clock::time_point received_ = begun_;
   Counters& counters_;
 };
 

@@ -33,6 +33,10 @@ v1::Counters Counters::Read() const {
   counters.set_cancelled_count(cancelled_.load(std::memory_order_relaxed));
   counters.set_unavailable_count(unavailable_.load(std::memory_order_relaxed));
   counters.set_received_bytes(received_bytes_.load(std::memory_order_relaxed));
+  *counters.mutable_queued_time() =
+      ToProto(std::chrono::nanoseconds(queued_ns_.load(std::memory_order_relaxed)));
+  *counters.mutable_computed_time() =
+      ToProto(std::chrono::nanoseconds(computed_ns_.load(std::memory_order_relaxed)));
   return counters;
 }
 

@@ -3,6 +3,7 @@
 #define BOLTZMANN_SERVER_COUNTERS_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 
 #include "absl/status/status.h"
@@ -15,6 +16,12 @@ class Counters {
  public:
   void CountBegun() { Add(begun_, 1); }
   void CountReceived(uint64_t bytes) { Add(received_bytes_, bytes); }
+
+  // What an answered call's time went into.
+  void CountTimes(std::chrono::nanoseconds queued, std::chrono::nanoseconds computed) {
+    Add(queued_ns_, queued.count());
+    Add(computed_ns_, computed.count());
+  }
 
   // Each call once, by the status that it ended with.
   void CountEnded(const absl::Status& status);
@@ -35,6 +42,8 @@ class Counters {
   Counter cancelled_ = 0;
   Counter unavailable_ = 0;
   Counter received_bytes_ = 0;
+  Counter queued_ns_ = 0;
+  Counter computed_ns_ = 0;
 };
 
 }  // namespace boltzmann::server

@@ -13,8 +13,8 @@ std::optional<int32_t> FindRepeat(absl::Span<const int32_t> ids, Decoding& decod
   const auto no_ascent = std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>());
   if (no_ascent == ids.end()) return std::nullopt;
   decoding.tokens.Resize(decoding.shape.vocab_size);
-  const auto repeat = std::find_if_not(ids.begin(), ids.end(),
-                                       [&](int32_t id) { return decoding.tokens.Add(id); });
+  const auto repeat =
+      std::find_if_not(ids.begin(), ids.end(), [&](int32_t id) { return decoding.tokens.Add(id); });
   decoding.tokens.Clear(ids);
   return repeat == ids.end() ? std::nullopt : std::make_optional(*repeat);
 }

@@ -70,10 +70,11 @@ absl::Status BadRequest(const std::vector<core::Violation>& violations) {
   return status;
 }
 
-google::protobuf::Duration ToProto(std::chrono::milliseconds duration) {
+google::protobuf::Duration ToProto(std::chrono::nanoseconds duration) {
+  constexpr int64_t kSecond = 1'000'000'000;
   google::protobuf::Duration proto;
-  proto.set_seconds(duration.count() / 1000);
-  proto.set_nanos(static_cast<int32_t>(duration.count() % 1000 * 1000000));
+  proto.set_seconds(duration.count() / kSecond);
+  proto.set_nanos(static_cast<int32_t>(duration.count() % kSecond));
   return proto;
 }
 

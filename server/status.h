@@ -20,7 +20,7 @@ namespace boltzmann::server {
 // out. REQUIRES: there is at least one.
 absl::Status BadRequest(const std::vector<core::Violation>& violations);
 
-google::protobuf::Duration ToProto(std::chrono::milliseconds duration);
+google::protobuf::Duration ToProto(std::chrono::nanoseconds duration);
 
 // RESOURCE_EXHAUSTED with a google.rpc.RetryInfo: there is no room, but there will be.
 absl::Status RetryAfter(std::chrono::milliseconds delay, const std::string& message);

@@ -119,6 +119,7 @@ class SampleStream final : public grpc::ServerGenericBidiReactor {
     }
     if (!status.ok()) return Answer(step, status, nullptr);
     backend_.admission.SetIdle(step.turn, false);
+    step.record.TurnCame();
     step.work.Begin(std::move(step.body), backend_, step.record.deadline(),
                     [this, &step](const absl::Status& s) { Answer(step, s, &step.work); });
   }
