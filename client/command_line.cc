@@ -20,8 +20,8 @@ constexpr char kMisusePayload[] = "boltzmann.command/misuse";
 enum ExitCode : int { kDone = 0, kFailed = 1, kMisused = 2 };
 
 std::array<const Command*, 6> Commands() {
-  return {&SampleCommand(), &DescribeCommand(), &ScoreCommand(), &GenerateCommand(),
-          &LoadCommand(), &InfoCommand()};
+  return {&SampleCommand(),   &DescribeCommand(), &ScoreCommand(),
+          &GenerateCommand(), &LoadCommand(),     &InfoCommand()};
 }
 
 // absl's string_view is not the std one.

@@ -14,9 +14,15 @@ ABSL_FLAG(absl::Duration, timeout, absl::Seconds(10),
           "What a call may take, such as 500ms or 1m. Positive and finite.");
 ABSL_FLAG(std::string, format, "table", "How to print: table, for people, or json.");
 
+ABSL_FLAG(std::string, html, "",
+          "Write what is shown to this file too, as a page for a browser: one file that loads "
+          "nothing. Unset writes none.");
+
 namespace boltzmann::client {
 
 std::vector<std::string_view> ConnectionFlags() { return {"server", "timeout"}; }
+
+std::string HtmlFileFromFlags() { return absl::GetFlag(FLAGS_html); }
 
 std::vector<std::string_view> FormatFlags() { return {"format"}; }
 

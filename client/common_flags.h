@@ -2,6 +2,7 @@
 #ifndef BOLTZMANN_CLIENT_COMMON_FLAGS_H_
 #define BOLTZMANN_CLIENT_COMMON_FLAGS_H_
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,6 +15,9 @@ namespace boltzmann::client {
 
 // --server, --timeout.
 std::vector<std::string_view> ConnectionFlags();
+
+// --html. Empty if it is not given.
+std::string HtmlFileFromFlags();
 
 // --format.
 std::vector<std::string_view> FormatFlags();

@@ -1,30 +1,21 @@
 // `boltzmann generate`: text from a small language model, sampled by the server word by word.
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "client/command.h"
 #include "client/common_flags.h"
-#include "client/corpus.h"
 #include "client/generator.h"
+#include "client/model_flags.h"
 #include "client/ngram_model.h"
 #include "client/params_flags.h"
 #include "client/printable.h"
 #include "client/shared_memory_flags.h"
 #include "client/state_flags.h"
-#include "client/tokenizer.h"
 
-ABSL_FLAG(std::vector<std::string>, corpus, {},
-          "The files to learn from, separated by commas or spaces. Unset means the licence texts "
-          "in /usr/share/common-licenses.");
-ABSL_FLAG(std::string, prompt, "", "The text to continue. Empty means the start of a paragraph.");
 ABSL_FLAG(uint32_t, tokens, 100, "How many tokens to generate: an integer >= 1.");
 ABSL_FLAG(uint32_t, batch, 1,
           "How many texts to generate side by side, in one call a step: an integer >= 1.");
@@ -37,58 +28,13 @@ namespace boltzmann::client {
 namespace {
 
 absl::Status CheckFlags(const std::vector<std::string>& arguments) {
-  if (!arguments.empty() && absl::GetFlag(FLAGS_corpus).empty()) {
+  if (!arguments.empty() && !CorpusIsGiven()) {
     return Misuse("`generate` takes no argument without --corpus: '" + arguments[0] + "'");
   }
   if (absl::GetFlag(FLAGS_tokens) == 0)
     return Misuse("--tokens: 0 is not allowed: give at least 1");
   if (absl::GetFlag(FLAGS_batch) == 0) return Misuse("--batch: 0 is not allowed: give at least 1");
   return absl::OkStatus();
-}
-
-// The files of --corpus, and those that a shell's pattern left after it.
-absl::StatusOr<std::vector<std::string>> CorpusPaths(const std::vector<std::string>& arguments) {
-  std::vector<std::string> paths = absl::GetFlag(FLAGS_corpus);
-  if (paths.empty()) {
-    auto licences = FilesIn(kLicenceDirectory);
-    if (licences.ok()) return licences;
-    return absl::Status(licences.status().code(),
-                        absl::StrCat(licences.status().message(), ": give a text with --corpus"));
-  }
-  paths.insert(paths.end(), arguments.begin(), arguments.end());
-  return paths;
-}
-
-absl::StatusOr<NgramModel> ModelFromFlags(const std::vector<std::string>& arguments,
-                                          std::ostream& remarks) {
-  const auto paths = CorpusPaths(arguments);
-  if (!paths.ok()) return paths.status();
-  const auto tokens = ReadCorpus(*paths);
-  if (!tokens.ok()) return tokens.status();
-  NgramModel model(*tokens);
-  remarks << "learnt from " << paths->size() << (paths->size() == 1 ? " file, " : " files, ")
-          << tokens->size() << " tokens, " << model.vocab_size() << " of them different\n";
-  return model;
-}
-
-// The sequence that --prompt begins. A paragraph break stands before it, as in the corpus.
-Sequence StartFromFlags(const NgramModel& model, std::ostream& remarks) {
-  Sequence start;
-  start.tokens.push_back(*model.Find(std::string(kParagraphBreak)));
-  const std::string prompt = absl::GetFlag(FLAGS_prompt);
-  start.text = std::string(absl::StripTrailingAsciiWhitespace(prompt));
-  const std::vector<std::string> words = Tokenize(prompt);
-  if (!words.empty() && words.back() == kParagraphBreak) start.text += kParagraphBreak;
-  std::vector<std::string> unknown;
-  for (const std::string& word : words) {
-    start.detokenizer.Append(word);
-    const std::optional<int32_t> id = model.Find(word);
-    id ? start.tokens.push_back(*id) : unknown.push_back(word);
-  }
-  if (!unknown.empty()) {
-    remarks << "not in the corpus, so skipped as context: " << absl::StrJoin(unknown, " ") << '\n';
-  }
-  return start;
 }
 
 size_t BytesOfAStep(const NgramModel& model) {
@@ -165,7 +111,8 @@ const Command& GenerateCommand() {
       "generate [--corpus FILE...] [--prompt TEXT] [flags]",
       "  boltzmann generate --prompt 'The program' --temperature .8 --top_p .95 --seed 7\n"
       "  boltzmann generate --corpus *.txt --temperature 0 --tokens 50 --batch 8\n",
-      Joined({{"corpus", "prompt", "tokens", "batch", "print_token_ids"},
+      Joined({ModelFlags(),
+              {"tokens", "batch", "print_token_ids"},
               SharedMemoryFlags(),
               SamplingParamsFlags(),
               SeedFlags(),

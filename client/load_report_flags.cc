@@ -29,8 +29,6 @@ ABSL_FLAG(std::string, csv, "",
 ABSL_FLAG(std::string, hgrm, "",
           "Write the latencies' distribution as HdrHistogram's plotters read it, in ms; of a sweep "
           "one file a step, its name with the step's before the extension. Unset writes none.");
-ABSL_FLAG(std::string, html, "",
-          "Write a page with charts: one file that loads nothing. Unset writes none.");
 ABSL_FLAG(std::string, json, "",
           "Write all that was measured, for programs and for --baseline. Unset writes none.");
 ABSL_FLAG(std::string, baseline, "",
@@ -121,7 +119,7 @@ std::vector<std::pair<std::string, std::string>> FilesFromFlags(const LoadResult
       files.emplace_back(StepPath(path, result, i), hgrm.str());
     }
   }
-  if (const std::string path = absl::GetFlag(FLAGS_html); !path.empty()) {
+  if (const std::string path = HtmlFileFromFlags(); !path.empty()) {
     files.emplace_back(path, LoadHtml(result));
   }
   if (const std::string path = absl::GetFlag(FLAGS_json); !path.empty()) {
@@ -155,7 +153,7 @@ absl::Status CheckLoadReportFlags() {
   if (const auto json = JsonFromFlags(); !json.ok()) return json.status();
   const std::pair<const char*, std::string> outputs[] = {{"csv", absl::GetFlag(FLAGS_csv)},
                                                          {"hgrm", absl::GetFlag(FLAGS_hgrm)},
-                                                         {"html", absl::GetFlag(FLAGS_html)},
+                                                         {"html", HtmlFileFromFlags()},
                                                          {"json", absl::GetFlag(FLAGS_json)}};
   for (const auto& [flag, path] : outputs) {
     if (absl::Status status = CheckOutput(flag, path); !status.ok()) return status;

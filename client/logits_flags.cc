@@ -23,10 +23,7 @@ ABSL_FLAG(std::optional<uint32_t>, sparse_count, std::nullopt,
 namespace boltzmann::client {
 namespace {
 
-absl::Status CheckFlags() {
-  if (absl::GetFlag(FLAGS_logits).empty()) {
-    return Misuse("--logits is missing: name a .npy or text file, or - for standard input");
-  }
+absl::Status CheckSparseCount() {
   if (absl::GetFlag(FLAGS_sparse_count) == 0u) {
     return Misuse("--sparse_count: 0 is not allowed: give at least 1");
   }
@@ -52,6 +49,8 @@ std::vector<std::string_view> LogitsFlags() { return {"logits", "send_as"}; }
 
 std::vector<std::string_view> SparseFlags() { return {"sparse_count"}; }
 
+bool LogitsAreGiven() { return !absl::GetFlag(FLAGS_logits).empty(); }
+
 absl::StatusOr<std::optional<v1::DataType>> SendAsFromFlags() {
   const std::string name = absl::GetFlag(FLAGS_send_as);
   if (name.empty()) return std::nullopt;
@@ -62,13 +61,21 @@ absl::StatusOr<std::optional<v1::DataType>> SendAsFromFlags() {
 }
 
 absl::StatusOr<v1::Logits> LogitsFromFlags(std::istream& standard_input) {
-  if (absl::Status status = CheckFlags(); !status.ok()) return status;
+  if (!LogitsAreGiven()) {
+    return Misuse("--logits is missing: name a .npy or text file, or - for standard input");
+  }
+  if (absl::Status status = CheckSparseCount(); !status.ok()) return status;
+  if (const auto send_as = SendAsFromFlags(); !send_as.ok()) return send_as.status();
+  absl::StatusOr<LogitMatrix> matrix = ReadLogits(absl::GetFlag(FLAGS_logits), standard_input);
+  return matrix.ok() ? LogitsFromFlags(*std::move(matrix)) : matrix.status();
+}
+
+absl::StatusOr<v1::Logits> LogitsFromFlags(LogitMatrix matrix) {
+  if (absl::Status status = CheckSparseCount(); !status.ok()) return status;
   const auto send_as = SendAsFromFlags();
   if (!send_as.ok()) return send_as.status();
-  absl::StatusOr<LogitMatrix> matrix = ReadLogits(absl::GetFlag(FLAGS_logits), standard_input);
-  if (!matrix.ok()) return matrix.status();
-  if (*send_as) matrix = ConvertTo(*std::move(matrix), **send_as);
-  return ToLogits(*std::move(matrix));
+  if (*send_as) matrix = ConvertTo(std::move(matrix), **send_as);
+  return ToLogits(std::move(matrix));
 }
 
 }  // namespace boltzmann::client

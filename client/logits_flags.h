@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "boltzmann/v1/sampler.pb.h"
+#include "client/logit_matrix.h"
 
 namespace boltzmann::client {
 
@@ -25,6 +26,11 @@ std::vector<std::string_view> SparseFlags();
 // Misuse, before anything is read, if --logits is missing or a value is not allowed; else as
 // ReadLogits() says.
 absl::StatusOr<v1::Logits> LogitsFromFlags(std::istream& standard_input);
+
+// The same of rows that were made elsewhere; does not look at --logits.
+absl::StatusOr<v1::Logits> LogitsFromFlags(LogitMatrix matrix);
+
+bool LogitsAreGiven();
 
 }  // namespace boltzmann::client
 

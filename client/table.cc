@@ -10,8 +10,7 @@
 namespace boltzmann::client {
 namespace {
 
-void PrintLine(const Line& line, const std::vector<size_t>& widths, const std::string& indent,
-               std::ostream& out) {
+std::string Aligned(const Line& line, const std::vector<size_t>& widths) {
   std::string text;
   for (size_t column = 0; column < line.size(); ++column) {
     if (widths[column] == 0) continue;
@@ -19,14 +18,20 @@ void PrintLine(const Line& line, const std::vector<size_t>& widths, const std::s
                           static_cast<int>(widths[column]), line[column]);
   }
   absl::StripTrailingAsciiWhitespace(&text);
-  out << indent << text << '\n';
+  return text;
 }
 
 }  // namespace
 
-void Table::Print(std::ostream& out, const std::string& indent) const {
+std::vector<std::string> Table::Text() const {
   const std::vector<size_t> widths = Widths();
-  for (const Line& line : lines_) PrintLine(line, widths, indent, out);
+  std::vector<std::string> text;
+  for (const Line& line : lines_) text.push_back(Aligned(line, widths));
+  return text;
+}
+
+void Table::Print(std::ostream& out, const std::string& indent) const {
+  for (const std::string& line : Text()) out << indent << line << '\n';
 }
 
 // 0 for a column without anything below its head.

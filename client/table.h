@@ -24,6 +24,9 @@ class Table {
   // Whether there is nothing but the head.
   bool IsEmpty() const { return lines_.size() == 1; }
 
+  // The head and every line as it is printed, without a line break.
+  std::vector<std::string> Text() const;
+
   // Every line begins with `indent`.
   void Print(std::ostream& out, const std::string& indent = "") const;
 

@@ -41,8 +41,9 @@ std::vector<float> InlineLogits(const v1::SampleRequest& request) {
 
 grpc::Status AnswerGreedily(grpc::ServerContext&, const v1::SampleRequest& request,
                             v1::SampleResponse& response) {
-  const std::vector<float> logits = InlineLogits(request);
+  std::vector<float> logits = InlineLogits(request);
   const auto vocab_size = static_cast<int>(request.logits().vocab_size());
+  logits.resize(size_t{request.logits().row_count()} * request.logits().vocab_size());
   const auto rows = static_cast<int>(request.logits().row_count());
   for (int row = 0; row < rows; ++row) {
     const auto begin = logits.begin() + row * vocab_size;

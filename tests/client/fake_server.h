@@ -158,8 +158,8 @@ class FakeServer {
   std::unique_ptr<grpc::Server> server_;
 };
 
-// An answer that gives every row the token of its largest float32 logit, the seed that it came
-// with, or 1000 + row, and a log-prob.
+// An answer that gives every row the token of its largest float32 logit (0 if the rows are sparse),
+// the seed that it came with, or 1000 + row, and a log-prob.
 grpc::Status AnswerGreedily(grpc::ServerContext& context, const v1::SampleRequest& request,
                             v1::SampleResponse& response);
 
