@@ -49,6 +49,9 @@ ABSL_FLAG(absl::Duration, max_idle_time,
           absl::FromChrono(boltzmann::server::Limits().max_idle_time),
           "How long a call in flight may keep the server waiting, for its request or for its reply "
           "to be taken, while others wait for its place.");
+ABSL_FLAG(std::string, admin_listen, "",
+          "Where to serve the explorer, a page for browsers: HOST:PORT (port 0: one that is free). "
+          "There is no authentication, so stay on loopback. Empty: nowhere.");
 ABSL_FLAG(std::string, shared_memory_dir, "",
           "The one directory whose files callers on this host may share as memory, best on a "
           "tmpfs. Empty: none.");
@@ -74,7 +77,7 @@ constexpr const char* kNames[] = {
     "max_row_count", "max_message_bytes", "max_vocab_size",    "max_calls_in_flight",
     "max_streams",   "max_calls_waiting", "max_listed_tokens", "max_idle_time",
     "max_regions",   "shared_memory_dir", "max_region_bytes",  "max_region_lease",
-    "drain_timeout", "log_level"};
+    "drain_timeout", "log_level",         "admin_listen"};
 
 // The arguments --name=VALUE for the variables BOLTZMANN_NAME that are set.
 std::vector<std::string> EnvironmentArguments() {
@@ -245,6 +248,7 @@ absl::StatusOr<Flags> ReadFlags(int argc, char** argv) {
       .max_regions = absl::GetFlag(FLAGS_max_regions),
       .max_region_bytes = absl::GetFlag(FLAGS_max_region_bytes),
       .max_lease = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_max_region_lease))};
+  flags.server.admin_listen = absl::GetFlag(FLAGS_admin_listen);
   flags.drain_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_drain_timeout));
   flags.log_level = absl::GetFlag(FLAGS_log_level);
   return flags;

@@ -43,6 +43,8 @@ int Serve(const Flags& flags) {
   }
   for (const std::string& address : (*server)->addresses())
     spdlog::info("listening on {}", address);
+  const std::string admin = (*server)->admin_address();
+  if (!admin.empty()) spdlog::info("explorer at http://{}/", admin);
   spdlog::info("serving with {} workers on {}", (*server)->worker_count(),
                boltzmann::core::NameOf((*server)->instruction_set()));
 

@@ -18,6 +18,7 @@
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
+#include "server/admin.h"
 #include "server/admission.h"
 #include "server/heartbeat.h"
 #include "server/region_service.h"
@@ -153,7 +154,8 @@ class Server::Running {
     server_->GetHealthCheckService()->SetServingStatus(v1::SamplerService::service_full_name(),
                                                        true);
     heartbeat_ = std::make_unique<Heartbeat>(InProcessChannel(), [this] { DoChores(); });
-    return SetSocketModes(options);
+    if (absl::Status status = SetSocketModes(options); !status.ok()) return status;
+    return StartAdmin(options.admin_listen);
   }
 
   absl::Status Drain(std::chrono::milliseconds timeout) {
@@ -168,6 +170,7 @@ class Server::Running {
   }
 
   const std::vector<std::string>& addresses() const { return addresses_; }
+  std::string admin_address() const { return admin_ == nullptr ? "" : admin_->address(); }
   int worker_count() const { return engine_.worker_count(); }
   core::InstructionSet instruction_set() const { return engine_.instruction_set(); }
 
@@ -178,8 +181,17 @@ class Server::Running {
  private:
   static constexpr std::chrono::milliseconds kNow{0};
 
+  absl::Status StartAdmin(const std::string& listen) {
+    if (listen.empty()) return absl::OkStatus();
+    auto admin = Admin::Start(listen, InProcessChannel());
+    if (!admin.ok()) return admin.status();
+    admin_ = *std::move(admin);
+    return absl::OkStatus();
+  }
+
   // Ends calls that still run after `grace`.
   void Shutdown(std::chrono::milliseconds grace) {
+    admin_.reset();
     heartbeat_.reset();
     server_->Shutdown(std::chrono::system_clock::now() + grace);
   }
@@ -227,6 +239,7 @@ class Server::Running {
   std::vector<std::string> addresses_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Heartbeat> heartbeat_;
+  std::unique_ptr<Admin> admin_;
 };
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options) {
@@ -257,6 +270,8 @@ Server::Server(std::unique_ptr<Running> running) : running_(std::move(running)) 
 Server::~Server() = default;
 
 const std::vector<std::string>& Server::addresses() const { return running_->addresses(); }
+
+std::string Server::admin_address() const { return running_->admin_address(); }
 
 int Server::worker_count() const { return running_->worker_count(); }
 

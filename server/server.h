@@ -40,7 +40,11 @@ struct ServerOptions {
   Limits limits = {};
 
   // Memory that callers share. Off unless `shared_memory.directory` is set.
-  RegionOptions shared_memory = {};
+  RegionOptions shared_memory = RegionOptions();
+
+  // HOST:PORT for the explorer (see admin.h), where port 0 lets the system choose. Empty: none.
+  // Anybody who can reach it can call: stay on loopback.
+  std::string admin_listen = "";
 };
 
 // Serves SamplerService, and gRPC's own health, reflection and channelz. Thread-safe.
@@ -48,7 +52,7 @@ class Server {
  public:
   // Starts and returns once every address is bound. INVALID_ARGUMENT for an address of
   // no known form, or a directory for shared memory that cannot be used; UNAVAILABLE, naming it,
-  // for an address that cannot be bound.
+  // for an address that cannot be bound. Of the explorer likewise.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options);
 
   // Ends calls that still run with CANCELLED.
@@ -56,6 +60,9 @@ class Server {
 
   // Where it listens, in the order asked for, with the ports that were chosen.
   const std::vector<std::string>& addresses() const;
+
+  // Where the explorer listens; empty if it does not.
+  std::string admin_address() const;
 
   int worker_count() const;
   core::InstructionSet instruction_set() const;

@@ -7,8 +7,8 @@
 
 #include "tests/client/fake_server.h"
 #include "tests/client/run_command.h"
-#include "tests/temporary_directory.h"
 #include "tests/client/temporary_file.h"
+#include "tests/temporary_directory.h"
 
 namespace boltzmann::client {
 namespace {
@@ -38,7 +38,10 @@ class SharedMemoryFlag : public testing::Test {
   }
 
   const TemporaryDirectory directory_;
-  FakeServer server_{AnswerGreedilyFrom(server_.regions())};
+  FakeServer server_{[this](grpc::ServerContext& context, const v1::SampleRequest& request,
+                            v1::SampleResponse& response) {
+    return AnswerGreedilyFrom(server_.regions())(context, request, response);
+  }};
 };
 
 TEST_F(SharedMemoryFlag, LeavesTheLogitsOfSampleWhereTheServerReadsThem) {

@@ -53,7 +53,10 @@ class SharedRings : public testing::Test {
   }
 
   const TemporaryDirectory directory_;
-  FakeServer server_{AnswerGreedilyFrom(server_.regions())};
+  FakeServer server_{[this](grpc::ServerContext& context, const v1::SampleRequest& request,
+                            v1::SampleResponse& response) {
+    return AnswerGreedilyFrom(server_.regions())(context, request, response);
+  }};
   const Client client_ = *Client::Create({.target = server_.address()});
 };
 

@@ -13,7 +13,7 @@
 namespace boltzmann::test {
 
 // A server on a free port with one worker, and whatever `options` says besides.
-std::unique_ptr<server::Server> StartServer(server::ServerOptions options = {});
+std::unique_ptr<server::Server> StartServer(server::ServerOptions options = server::ServerOptions());
 
 std::unique_ptr<v1::SamplerService::Stub> Connect(const server::Server& server);
 
