@@ -1,6 +1,5 @@
 #include "server/admin.h"
 
-#include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 #include <httplib.h>
 #include <sys/socket.h>
@@ -9,9 +8,11 @@
 #include <thread>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "boltzmann/rpc/v1/error.pb.h"
 #include "boltzmann/v1/sampler.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "server/explorer_page.h"
@@ -71,10 +72,11 @@ std::string ToJson(const Message& message) {
   return json;
 }
 
-void Fail(httplib::Response& response, int http, const char* code, const std::string& message) {
-  google::protobuf::Struct error;
-  (*error.mutable_fields())["code"].set_string_value(code);
-  (*error.mutable_fields())["message"].set_string_value(message);
+void Fail(httplib::Response& response, int http, absl::StatusCode code,
+          const std::string& message) {
+  rpc::v1::Status error;
+  error.set_code(static_cast<int>(code));
+  error.set_message(message);
   response.status = http;
   response.set_content(ToJson(error), kJson);
 }
@@ -84,8 +86,7 @@ void Fail(httplib::Response& response, const grpc::Status& status) {
   const bool may_help = code == absl::StatusCode::kUnavailable ||
                         code == absl::StatusCode::kResourceExhausted ||
                         code == absl::StatusCode::kDeadlineExceeded;
-  Fail(response, may_help ? 503 : 400, absl::StatusCodeToString(code).c_str(),
-       status.error_message());
+  Fail(response, may_help ? 503 : 400, code, status.error_message());
 }
 
 // One method of the service, spoken to in JSON.
@@ -97,7 +98,7 @@ void Call(v1::SamplerService::Stub& stub,
   Request request;
   if (const auto parsed = google::protobuf::util::JsonStringToMessage(json, &request);
       !parsed.ok()) {
-    return Fail(http, 400, "INVALID_ARGUMENT",
+    return Fail(http, 400, absl::StatusCode::kInvalidArgument,
                 absl::StrCat("the body is no ", Request::descriptor()->name(), ": ",
                              std::string(parsed.message())));
   }
@@ -165,10 +166,10 @@ class Admin::Running {
     http_.set_error_handler([](const httplib::Request&, httplib::Response& response) {
       if (!response.body.empty()) return;
       if (response.status == 413) {
-        return Fail(response, 413, "RESOURCE_EXHAUSTED",
+        return Fail(response, 413, absl::StatusCode::kResourceExhausted,
                     absl::StrCat("a request may have ", kMaxBytes, " bytes: call over gRPC"));
       }
-      Fail(response, response.status, "NOT_FOUND",
+      Fail(response, response.status, absl::StatusCode::kNotFound,
            "there is /, and /api/info, /api/sample and /api/describe");
     });
   }
@@ -178,13 +179,14 @@ class Admin::Running {
                                          httplib::Response& response) const {
     using Outcome = httplib::Server::HandlerResponse;
     if (IsLoopback(address_.host) && !IsLoopback(HostOf(request.get_header_value("Host")))) {
-      Fail(response, 403, "PERMISSION_DENIED",
+      Fail(response, 403, absl::StatusCode::kPermissionDenied,
            absl::StrCat("Host: come by the name ", name_, " or localhost"));
       return Outcome::Handled;
     }
     if (request.method == "POST" &&
         !absl::StartsWith(request.get_header_value("Content-Type"), kJson)) {
-      Fail(response, 415, "INVALID_ARGUMENT", "Content-Type: send application/json");
+      Fail(response, 415, absl::StatusCode::kInvalidArgument,
+           "Content-Type: send application/json");
       return Outcome::Handled;
     }
     return Outcome::Unhandled;

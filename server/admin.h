@@ -20,10 +20,10 @@ namespace boltzmann::server {
 //   POST /api/sample   Sample, and
 //   POST /api/describe Describe: a request in protobuf's JSON, answered so
 //
-// A call that fails is answered with HTTP 400, or 503 if trying again may help, and {"code":
-// "INVALID_ARGUMENT", "message": ...}. There is no authentication. A browser that was led here by
-// another site is refused: by its Host header where only loopback is listened on, and because
-// requests must be application/json. At most 8 MB a request, 4 at a time.
+// A call that fails is answered with HTTP 400, or 503 if trying again may help, and a
+// google.rpc.Status: {"code": 3, "message": ...}. There is no authentication. A browser that was
+// led here by another site is refused: by its Host header where only loopback is listened on, and
+// because requests must be application/json. At most 8 MB a request, 4 at a time.
 class Admin {
  public:
   // Listens on HOST:PORT; port 0 lets the system choose. `channel` leads to the server itself.
