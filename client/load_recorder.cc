@@ -51,7 +51,8 @@ void LoadRecorder::Count(const EndedCall& call) {
 }
 
 LoadInterval& LoadRecorder::IntervalOf(Clock::time_point time) {
-  const size_t index = static_cast<size_t>((time - measured_from_) / interval_);
+  const auto counted = std::min(time, measured_until_ - Clock::duration(1)) - measured_from_;
+  const auto index = static_cast<size_t>(counted / interval_);
   while (step_.intervals.size() <= index) {
     const double length = Seconds(interval_).count();
     step_.intervals.push_back({static_cast<double>(step_.intervals.size()) * length, length});

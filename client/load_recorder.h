@@ -30,9 +30,10 @@ class LoadRecorder {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // `interval` is how long each LoadInterval is.
-  LoadRecorder(Clock::time_point measured_from, std::chrono::seconds interval)
-      : measured_from_(measured_from), interval_(interval) {}
+  // `interval` is how long each LoadInterval is; what ends after `measured_until` is in the last.
+  LoadRecorder(Clock::time_point measured_from, Clock::time_point measured_until,
+               std::chrono::seconds interval)
+      : measured_from_(measured_from), measured_until_(measured_until), interval_(interval) {}
 
   void Record(const EndedCall& call);
 
@@ -58,6 +59,7 @@ class LoadRecorder {
   LoadInterval& IntervalOf(Clock::time_point time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Clock::time_point measured_from_;
+  const Clock::time_point measured_until_;
   const std::chrono::seconds interval_;
   mutable Mutex mutex_;
   LoadStep step_ ABSL_GUARDED_BY(mutex_);

@@ -210,7 +210,7 @@ bool LoadTest::RunStep(int concurrency, std::optional<double> rate) {
   const auto interval =
       std::chrono::seconds(1 + options_.duration / milliseconds(1000) / kMostIntervals);
   LoadSchedule schedule(begin, end, options_.max_calls, rate, options_.arrivals);
-  LoadRecorder recorder(measured_from, interval);
+  LoadRecorder recorder(measured_from, end, interval);
   std::atomic<bool> ending = false;
   std::atomic<int> running = concurrency;
   std::vector<std::thread> threads;

@@ -115,7 +115,7 @@ class Recorders : public testing::Test {
   LoadStep Take() { return recorder_.Take(begin_ + milliseconds(2500), 4, 100); }
 
   const Clock::time_point begin_ = Clock::now();
-  LoadRecorder recorder_{begin_, seconds(1)};
+  LoadRecorder recorder_{begin_, begin_ + milliseconds(2500), seconds(1)};
 };
 
 TEST_F(Recorders, CountFromTheScheduleAndFromTheSend) {
@@ -137,11 +137,12 @@ TEST_F(Recorders, LeaveTheWarmUpOut) {
 TEST_F(Recorders, CountByTheSecondInWhichACallEnded) {
   Record(milliseconds(0), milliseconds(0), milliseconds(500));
   Record(milliseconds(0), milliseconds(0), milliseconds(2100));
+  Record(milliseconds(0), milliseconds(0), milliseconds(3600));  // begun in time
   const LoadStep step = Take();
   ASSERT_EQ(step.intervals.size(), 3u);
   EXPECT_EQ(step.intervals[0].latency.count(), 1u);
   EXPECT_EQ(step.intervals[1].latency.count(), 0u);
-  EXPECT_EQ(step.intervals[2].latency.count(), 1u);
+  EXPECT_EQ(step.intervals[2].latency.count(), 2u);
   EXPECT_DOUBLE_EQ(step.intervals[2].seconds, .5);
 }
 
