@@ -464,7 +464,7 @@ TEST(RowsWrittenToByAThread, DoNoHarmToTheirNeighbours) {
   }
   Engine engine({.worker_count = 2});
   const Writer writer(prey);
-  for (int turn = 0; turn < 30 / kShare; ++turn) {
+  for (int turn = 0; turn < 10 / kShare; ++turn) {
     ASSERT_TRUE(engine.Sample(batch).ok());
     for (size_t i = 0; i < rows.size(); ++i) {
       ASSERT_EQ(Print(batch.results.rows()[2 * i]), alone[i]);
