@@ -178,7 +178,9 @@ class Admin::Running {
   httplib::Server::HandlerResponse Check(const httplib::Request& request,
                                          httplib::Response& response) const {
     using Outcome = httplib::Server::HandlerResponse;
-    if (IsLoopback(address_.host) && !IsLoopback(HostOf(request.get_header_value("Host")))) {
+    const std::string host = HostOf(request.get_header_value("Host"));
+    const bool is_own = host == "localhost" || host == "127.0.0.1" || host == address_.host;
+    if (IsLoopback(address_.host) && !is_own) {
       Fail(response, 403, absl::StatusCode::kPermissionDenied,
            absl::StrCat("Host: come by the name ", name_, " or localhost"));
       return Outcome::Handled;

@@ -114,9 +114,11 @@ TEST_F(AdminTest, RefusesWhatIsNoRequest) {
 }
 
 TEST_F(AdminTest, RefusesWhatABrowserSendsForAnotherSite) {
-  const auto rebound = http_.Get("/", {{"Host", "evil.example:8080"}});
-  ASSERT_TRUE(rebound);
-  EXPECT_EQ(rebound->status, 403);
+  for (const char* name : {"evil.example:8080", "127.evil.example", "localhost.evil.example"}) {
+    const auto rebound = http_.Get("/", {{"Host", name}});
+    ASSERT_TRUE(rebound);
+    EXPECT_EQ(rebound->status, 403) << name;
+  }
   const auto simple = http_.Post("/api/sample", "{}", "text/plain");
   ASSERT_TRUE(simple);
   EXPECT_EQ(simple->status, 415);
