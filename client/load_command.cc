@@ -20,13 +20,15 @@ namespace {
 
 std::atomic<bool> interrupted = false;
 
-// While it lives, an interrupt ends the test, not the program: what was measured is reported.
+// While it lives, an interrupt ends the test, not the program: what was measured is reported, once
+// the calls in flight have ended. A second one ends the program.
 class Interruptible {
  public:
   Interruptible() {
     interrupted = false;
     struct sigaction action = {};
     action.sa_handler = [](int) { interrupted = true; };
+    action.sa_flags = SA_RESETHAND;
     sigaction(SIGINT, &action, &before_);
   }
   ~Interruptible() { sigaction(SIGINT, &before_, nullptr); }

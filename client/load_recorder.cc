@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 
@@ -17,22 +18,39 @@ constexpr std::chrono::milliseconds kOverslept(1);
 // What share of the calls may be late before somebody is warned.
 constexpr double kLateShare = 0.01;
 
+// The last interval ends with the step. One that is too short to tell a rate is part of the one
+// before.
+void EndIntervals(LoadStep& step) {
+  std::vector<LoadInterval>& intervals = step.intervals;
+  if (intervals.empty()) return;
+  LoadInterval& last = intervals.back();
+  const double whole = last.seconds;
+  last.seconds = std::clamp(step.seconds - last.begin_seconds, 1e-3, whole);
+  if (intervals.size() < 2 || last.seconds > whole / 4) return;
+  LoadInterval& before = intervals[intervals.size() - 2];
+  before.seconds += last.seconds;
+  before.error_count += last.error_count;
+  before.latency.Add(last.latency);
+  intervals.pop_back();
+}
+
 }  // namespace
 
 void LoadRecorder::Record(const EndedCall& call) {
   MutexLock lock(mutex_);
   if (call.status.ok()) {
     recent_.latency.Record(call.ended - call.intended);
-    last_answer_ = std::max(last_answer_, call.ended);
-    ++answered_;
+    last_.answer = std::max(last_.answer, call.ended);
   } else {
     ++recent_.error_count;
-    last_error_ = call.status;
+    last_.failure = std::max(last_.failure, call.ended);
+    last_.error = call.status;
   }
   if (call.intended >= measured_from_) Count(call);
 }
 
 void LoadRecorder::Count(const EndedCall& call) {
+  last_counted_ = std::max(last_counted_, call.ended);
   waited_for_slot_ += call.waited_for_slot;
   overslept_ += !call.waited_for_slot && call.sent - call.intended > kOverslept;
   step_.verified_count += call.verified;
@@ -51,8 +69,7 @@ void LoadRecorder::Count(const EndedCall& call) {
 }
 
 LoadInterval& LoadRecorder::IntervalOf(Clock::time_point time) {
-  const auto counted = std::min(time, measured_until_ - Clock::duration(1)) - measured_from_;
-  const auto index = static_cast<size_t>(counted / interval_);
+  const auto index = static_cast<size_t>((time - measured_from_) / interval_);
   while (step_.intervals.size() <= index) {
     const double length = Seconds(interval_).count();
     step_.intervals.push_back({static_cast<double>(step_.intervals.size()) * length, length});
@@ -65,29 +82,16 @@ LoadRecorder::Recent LoadRecorder::TakeRecent() {
   return std::exchange(recent_, Recent());
 }
 
-LoadRecorder::Clock::time_point LoadRecorder::last_answer() const {
+LoadRecorder::Last LoadRecorder::last() const {
   MutexLock lock(mutex_);
-  return last_answer_;
-}
-
-absl::Status LoadRecorder::last_error() const {
-  MutexLock lock(mutex_);
-  return last_error_;
-}
-
-bool LoadRecorder::AnyAnswered() const {
-  MutexLock lock(mutex_);
-  return answered_ > 0;
+  return last_;
 }
 
 LoadStep LoadRecorder::Take(Clock::time_point until, uint64_t rows, uint64_t bytes) {
   MutexLock lock(mutex_);
   LoadStep step = std::move(step_);
-  step.seconds = std::max(0.0, Seconds(until - measured_from_).count());
-  if (!step.intervals.empty()) {
-    LoadInterval& last = step.intervals.back();
-    last.seconds = std::clamp(step.seconds - last.begin_seconds, 1e-3, last.seconds);
-  }
+  step.seconds = std::max(0.0, Seconds(std::max(until, last_counted_) - measured_from_).count());
+  EndIntervals(step);
   step.row_count = step.call_count * rows;
   step.logit_bytes = step.call_count * bytes;
   const double calls = std::max<double>(1, static_cast<double>(step.call_count));

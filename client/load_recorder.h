@@ -30,10 +30,9 @@ class LoadRecorder {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // `interval` is how long each LoadInterval is; what ends after `measured_until` is in the last.
-  LoadRecorder(Clock::time_point measured_from, Clock::time_point measured_until,
-               std::chrono::seconds interval)
-      : measured_from_(measured_from), measured_until_(measured_until), interval_(interval) {}
+  // `interval` is how long each LoadInterval is, but for the last.
+  LoadRecorder(Clock::time_point measured_from, std::chrono::seconds interval)
+      : measured_from_(measured_from), interval_(interval) {}
 
   void Record(const EndedCall& call);
 
@@ -45,10 +44,13 @@ class LoadRecorder {
   // Since the last time that this was called.
   Recent TakeRecent();
 
-  // When a call was last answered; measured_from if none was.
-  Clock::time_point last_answer() const;
-  absl::Status last_error() const;
-  bool AnyAnswered() const;
+  // When a call was last answered, and when one last failed, and how; measured_from if none did.
+  struct Last {
+    Clock::time_point answer;
+    Clock::time_point failure;
+    absl::Status error;
+  };
+  Last last() const;
 
   // All of it, with rows and bytes of `rows` rows and `bytes` bytes a call. `until` is when the
   // step ended.
@@ -59,14 +61,12 @@ class LoadRecorder {
   LoadInterval& IntervalOf(Clock::time_point time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Clock::time_point measured_from_;
-  const Clock::time_point measured_until_;
   const std::chrono::seconds interval_;
   mutable Mutex mutex_;
   LoadStep step_ ABSL_GUARDED_BY(mutex_);
   Recent recent_ ABSL_GUARDED_BY(mutex_);
-  Clock::time_point last_answer_ ABSL_GUARDED_BY(mutex_) = measured_from_;
-  absl::Status last_error_ ABSL_GUARDED_BY(mutex_);
-  uint64_t answered_ ABSL_GUARDED_BY(mutex_) = 0;  // the warm-up included
+  Last last_ ABSL_GUARDED_BY(mutex_) = {measured_from_, measured_from_, absl::OkStatus()};
+  Clock::time_point last_counted_ ABSL_GUARDED_BY(mutex_) = measured_from_;
   uint64_t waited_for_slot_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t overslept_ ABSL_GUARDED_BY(mutex_) = 0;
 };

@@ -39,10 +39,11 @@ struct LoadStep {
   uint64_t call_count = 0;   // answered
   uint64_t row_count = 0;    // in them
   uint64_t logit_bytes = 0;  // in them: sent, or read by the server from shared memory
-  std::map<std::string, uint64_t> errors = {};  // calls that failed, by the name of their code
-  std::string first_error = {};                 // the first of their messages
-  uint64_t verified_count = 0;                  // answers that were looked at again
-  uint64_t wrong_count = 0;                     // and were not the same
+  // Calls that failed, by the name of their code; NOT_SENT are those that were due and had no turn.
+  std::map<std::string, uint64_t> errors = {};
+  std::string first_error = {};  // the first of their messages
+  uint64_t verified_count = 0;   // answers that were looked at again
+  uint64_t wrong_count = 0;      // and were not the same
 
   // Of calls that were answered. From when a call was to start, by the schedule: a server that
   // stalls is seen in all calls that it kept waiting. And from when it was sent.

@@ -32,11 +32,11 @@ std::optional<LoadSchedule::Clock::time_point> LoadSchedule::Take() {
   return start;
 }
 
-uint64_t LoadSchedule::CountMissed(Clock::time_point now) {
+uint64_t LoadSchedule::CountMissed(Clock::time_point since, Clock::time_point now) {
   MutexLock lock(mutex_);
   if (!rate_) return 0;
   uint64_t missed = 0;
-  for (auto start = Take(); start && *start < now; start = Take()) ++missed;
+  for (auto start = Take(); start && *start < now; start = Take()) missed += *start >= since;
   left_ = 0;
   return missed;
 }

@@ -29,8 +29,9 @@ class LoadSchedule {
   // there are no more.
   std::optional<Clock::time_point> Next();
 
-  // The calls that were to start before `now` and were not asked for.
-  uint64_t CountMissed(Clock::time_point now);
+  // Ends the schedule. The calls that were to start from `since` on and before `now`, and that
+  // nobody had asked for.
+  uint64_t CountMissed(Clock::time_point since, Clock::time_point now);
 
  private:
   std::optional<Clock::time_point> Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -18,8 +18,10 @@ namespace {
 using Clock = LoadSchedule::Clock;
 using std::chrono::milliseconds;
 
-// How long a server may answer nothing at all before the test gives up.
+// How long a server may answer nothing at all before the test gives up, if calls have failed
+// lately.
 constexpr std::chrono::seconds kDead(5);
+constexpr std::chrono::seconds kFailing(1);
 
 // After a call that failed, so that a server that is gone is not asked a thousand times a second.
 constexpr milliseconds kAfterError(20);
@@ -121,8 +123,8 @@ class LoadTest {
   // Whether the step met the objective. Does nothing once the test was aborted.
   bool RunStep(int concurrency, std::optional<double> rate);
   void FindMax();
-  void RunSlot(size_t index, bool open_loop, LoadSchedule& schedule, LoadRecorder& recorder,
-               const std::atomic<bool>& ending);
+  void RunSlot(size_t index, bool open_loop, Clock::time_point measured_from,
+               LoadSchedule& schedule, LoadRecorder& recorder, const std::atomic<bool>& ending);
   // Returns when the step is over, or why the test is.
   std::string Watch(const LoadStep& setting, Clock::time_point begin, Clock::time_point end,
                     const std::atomic<int>& running, LoadRecorder& recorder);
@@ -152,12 +154,15 @@ bool LoadTest::ToBeVerified(size_t index, uint64_t call) const {
   return due(n + 1) > due(n);
 }
 
-void LoadTest::RunSlot(size_t index, bool open_loop, LoadSchedule& schedule, LoadRecorder& recorder,
+void LoadTest::RunSlot(size_t index, bool open_loop, Clock::time_point measured_from,
+                       LoadSchedule& schedule, LoadRecorder& recorder,
                        const std::atomic<bool>& ending) {
   Slot slot(clients_[index % clients_.size()], workload_, options_.stream);
   for (uint64_t call = 0; !ending; ++call) {
     const auto intended = schedule.Next();
     if (!intended) return;
+    // What was due in the warm-up and had no turn in it would only be in the way.
+    if (*intended < measured_from && Clock::now() >= measured_from) continue;
     EndedCall ended;
     ended.intended = *intended;
     ended.waited_for_slot = open_loop && *intended < Clock::now();
@@ -182,9 +187,11 @@ std::string LoadTest::Watch(const LoadStep& setting, Clock::time_point begin, Cl
     std::this_thread::sleep_for(kTick);
     const auto now = Clock::now();
     if (stop_) return "it was interrupted";
-    if (now - std::max(begin, recorder.last_answer()) > kDead && !recorder.last_error().ok()) {
+    const LoadRecorder::Last last = recorder.last();
+    const bool is_failing = !last.error.ok() && now - last.failure < kFailing;
+    if (is_failing && now - std::max(begin, last.answer) > kDead) {
       return absl::StrCat("no call was answered for ", kDead.count(),
-                          " s: ", recorder.last_error().ToString());
+                          " s: ", last.error.ToString());
     }
     if (now > end + kDead) return "";  // what is still to be sent is too late to count
     if (now - shown < kProgressPeriod) continue;
@@ -210,19 +217,19 @@ bool LoadTest::RunStep(int concurrency, std::optional<double> rate) {
   const auto interval =
       std::chrono::seconds(1 + options_.duration / milliseconds(1000) / kMostIntervals);
   LoadSchedule schedule(begin, end, options_.max_calls, rate, options_.arrivals);
-  LoadRecorder recorder(measured_from, end, interval);
+  LoadRecorder recorder(measured_from, interval);
   std::atomic<bool> ending = false;
   std::atomic<int> running = concurrency;
   std::vector<std::thread> threads;
   for (int i = 0; i < concurrency; ++i) {
     threads.emplace_back([&, i] {
-      RunSlot(static_cast<size_t>(i), rate.has_value(), schedule, recorder, ending);
+      RunSlot(static_cast<size_t>(i), rate.has_value(), measured_from, schedule, recorder, ending);
       --running;
     });
   }
   result_.aborted = Watch(setting, begin, end, running, recorder);
   const auto until = std::min(Clock::now(), end);
-  const uint64_t missed = schedule.CountMissed(until);
+  const uint64_t missed = schedule.CountMissed(measured_from, until);
   ending = true;
   for (std::thread& thread : threads) thread.join();
 
@@ -230,8 +237,9 @@ bool LoadTest::RunStep(int concurrency, std::optional<double> rate) {
   step.concurrency = concurrency;
   step.rate = rate;
   if (missed > 0) {
-    step.warnings.push_back(absl::StrCat(
-        missed, " calls that were due were never sent, and are in none of the figures."));
+    if (step.errors.empty())
+      step.first_error = "due, but every slot was busy until it was too late";
+    step.errors["NOT_SENT"] = missed;
   }
   const double busy = (ProcessorSeconds() - processor_before) /
                       (std::chrono::duration<double>(Clock::now() - begin).count() *
@@ -241,7 +249,7 @@ bool LoadTest::RunStep(int concurrency, std::optional<double> rate) {
         "The generator itself took %.0f %% of this machine's processors: more load needs another.",
         100 * busy));
   }
-  const std::optional<v1::Counters> after = ReadCounters();
+  const auto after = result_.aborted.empty() ? ReadCounters() : std::nullopt;
   if (before && after) step.server = ServerTimeBetween(*before, *after);
   result_.steps.push_back(std::move(step));
   return Meets(result_.steps.back(), options_.objectives);

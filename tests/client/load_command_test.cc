@@ -106,6 +106,24 @@ TEST_F(Load, FindsARateThatMeetsTheObjectiveAndOneThatDoesNot) {
   EXPECT_FALSE(Result().best.has_value());
 }
 
+// A thousand rows a call: 20000 calls a second are out of reach.
+TEST_F(Load, OfAnOpenLoopAboveCapacityReportsWhatTheServerDidAndWhatWasNeverSent) {
+  const std::vector<std::string> call = {"--rows", "1000", "--duration", "1s"};
+  std::vector<std::string> closed = call;
+  closed.insert(closed.end(), {"--concurrency", "2"});
+  ASSERT_EQ(Run(closed).exit_code, 0);
+  const LoadStep most = Result().steps.at(0);
+  std::vector<std::string> open = call;
+  open.insert(open.end(),
+              {"--rate", "20000", "--max_in_flight", "2", "--find_max", "--slo", "p50<1h"});
+  Run(open);
+  const LoadStep step = Result().steps.at(0);
+  const double capacity = static_cast<double>(most.call_count) / most.seconds;
+  EXPECT_LT(static_cast<double>(step.call_count) / step.seconds, 4 * capacity);
+  EXPECT_GT(step.errors.at("NOT_SENT"), 0u);
+  EXPECT_FALSE(Result().best.has_value() && *Result().best == 0);
+}
+
 // A server that is paused for a second keeps every call waiting that was due meanwhile. From their
 // sends only those few look slow that were under way.
 TEST_F(Load, OfAnOpenLoopShowsAPauseInThePercentiles) {

@@ -96,7 +96,7 @@ TEST(LoadSchedules, TellWhatWasDueAndNeverAskedFor) {
   const auto begin = Clock::now() - seconds(1);
   LoadSchedule schedule(begin, begin + seconds(100), 1000, 10, Arrivals::kConstant);
   schedule.Next();
-  EXPECT_EQ(schedule.CountMissed(begin + milliseconds(450)), 4u);
+  EXPECT_EQ(schedule.CountMissed(begin + milliseconds(150), begin + milliseconds(450)), 3u);
   EXPECT_FALSE(schedule.Next());
 }
 
@@ -115,7 +115,7 @@ class Recorders : public testing::Test {
   LoadStep Take() { return recorder_.Take(begin_ + milliseconds(2500), 4, 100); }
 
   const Clock::time_point begin_ = Clock::now();
-  LoadRecorder recorder_{begin_, begin_ + milliseconds(2500), seconds(1)};
+  LoadRecorder recorder_{begin_, seconds(1)};
 };
 
 TEST_F(Recorders, CountFromTheScheduleAndFromTheSend) {
@@ -137,13 +137,27 @@ TEST_F(Recorders, LeaveTheWarmUpOut) {
 TEST_F(Recorders, CountByTheSecondInWhichACallEnded) {
   Record(milliseconds(0), milliseconds(0), milliseconds(500));
   Record(milliseconds(0), milliseconds(0), milliseconds(2100));
-  Record(milliseconds(0), milliseconds(0), milliseconds(3600));  // begun in time
   const LoadStep step = Take();
   ASSERT_EQ(step.intervals.size(), 3u);
   EXPECT_EQ(step.intervals[0].latency.count(), 1u);
   EXPECT_EQ(step.intervals[1].latency.count(), 0u);
-  EXPECT_EQ(step.intervals[2].latency.count(), 2u);
+  EXPECT_EQ(step.intervals[2].latency.count(), 1u);
   EXPECT_DOUBLE_EQ(step.intervals[2].seconds, .5);
+}
+
+// Else a backlog that is worked off after the step would count as if it had been in time.
+TEST_F(Recorders, EndTheStepWithTheLastCallThatTheyCount) {
+  Record(milliseconds(0), milliseconds(0), milliseconds(5000));
+  EXPECT_DOUBLE_EQ(Take().seconds, 5);
+}
+
+TEST_F(Recorders, HaveNoIntervalThatIsTooShortToTellARate) {
+  Record(milliseconds(0), milliseconds(0), milliseconds(500));
+  Record(milliseconds(0), milliseconds(0), milliseconds(3100));
+  const LoadStep step = Take();
+  ASSERT_EQ(step.intervals.size(), 3u);
+  EXPECT_NEAR(step.intervals[2].seconds, 1.1, 1e-9);
+  EXPECT_EQ(step.intervals[2].latency.count(), 1u);
 }
 
 TEST_F(Recorders, KeepErrorsApart) {
