@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,9 @@ class Process {
   int output_ = -1;
   std::string text_;
 };
+
+// Resident memory of a process, in bytes; 0 if there is none.
+size_t ResidentBytes(pid_t pid);
 
 // A port of 127.0.0.1 on which nobody listens, as HOST:PORT.
 std::string FreeAddress();

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds the transport benchmark, runs it, and prints what moving the logits costs.
 #
-#   tests/bench/transport.sh           every size and way: about 7 minutes
+#   tests/bench/transport.sh           every size and way: about 5 minutes
 #   tests/bench/transport.sh --quick   a look in one minute
 #
 # Any other flag goes to the program (--filter, --turn_seconds). Writes build/bench/transport.json and

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -17,6 +16,7 @@
 #include "gtest/gtest.h"
 #include "tests/conformance/door.h"
 #include "tests/conformance/requests.h"
+#include "tests/counters.h"
 #include "tests/process.h"
 #include "tests/server/heavy.h"
 
@@ -33,11 +33,6 @@ v1::Counters CountersOf(v1::SamplerService::Stub& stub) {
   v1::GetServerInfoResponse info;
   EXPECT_TRUE(stub.GetServerInfo(&context, {}, &info).ok());
   return info.counters();
-}
-
-uint64_t EndedOf(const v1::Counters& counters) {
-  return counters.answered_count() + counters.invalid_count() + counters.pushed_back_count() +
-         counters.expired_count() + counters.cancelled_count() + counters.unavailable_count();
 }
 
 // The counters once every call that has begun has ended.
@@ -66,15 +61,6 @@ std::unique_ptr<client::Client> ClientNamed(const std::string& name, const std::
 }
 
 // ------------------------------------------------------------------ memory
-
-// Resident memory of a process, in bytes.
-size_t ResidentBytes(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.rfind("VmRSS:", 0) == 0) return std::stoull(line.substr(6)) << 10;
-  }
-  return 0;
-}
 
 TEST(Flood, OfLargeCallsFromManyConnectionsStaysWithinTheStatedBound) {
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)

@@ -5,6 +5,7 @@
 
 #include "gtest/gtest.h"
 #include "tests/conformance/requests.h"
+#include "tests/counters.h"
 
 namespace boltzmann::test {
 
@@ -65,6 +66,15 @@ bool Ended(const RunningCall& call) {
   return call.status.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
 }
 
+// Whether the server is at work on one call. A refusal alone does not tell: the turn of a call that
+// has just been answered may still be ending.
+bool IsAtWork(v1::SamplerService::Stub& stub) {
+  grpc::ClientContext context;
+  v1::GetServerInfoResponse info;
+  EXPECT_TRUE(stub.GetServerInfo(&context, {}, &info).ok());
+  return info.counters().begun_count() == EndedOf(info.counters()) + 1;
+}
+
 }  // namespace
 
 grpc::Status CallUntil(v1::SamplerService::Stub& stub, grpc::StatusCode code) {
@@ -82,7 +92,10 @@ RunningCall Occupy(v1::SamplerService::Stub& stub, int rows) {
   for (int tries = 0; tries < 100; ++tries) {
     RunningCall call = StartCall(stub, request);
     while (!Ended(call)) {
-      if (CallOnce(stub).error_code() == grpc::RESOURCE_EXHAUSTED && !Ended(call)) return call;
+      if (CallOnce(stub).error_code() == grpc::RESOURCE_EXHAUSTED && IsAtWork(stub) &&
+          !Ended(call)) {
+        return call;
+      }
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }

@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/client.h"
+#include "tests/counters.h"
 #include "tests/process.h"
 #include "tests/soak/caller.h"
 #include "tests/temporary_directory.h"
@@ -55,11 +56,7 @@ struct Holdings {
 Holdings HoldingsOf(pid_t pid, const std::string& directory) {
   const std::string proc = absl::StrCat("/proc/", pid, "/");
   Holdings holdings;
-  std::ifstream status(proc + "status");
-  for (std::string line; std::getline(status, line);) {
-    if (absl::StartsWith(line, "VmRSS:"))
-      holdings.resident_bytes = std::stoull(line.substr(6)) << 10;
-  }
+  holdings.resident_bytes = ResidentBytes(pid);
   std::error_code gone;
   for (const auto& entry : std::filesystem::directory_iterator(proc + "fd", gone)) {
     holdings.descriptors += !entry.path().empty();
@@ -69,11 +66,6 @@ Holdings HoldingsOf(pid_t pid, const std::string& directory) {
     holdings.mappings += absl::StrContains(line, directory);
   }
   return holdings;
-}
-
-uint64_t EndedOf(const v1::Counters& counters) {
-  return counters.answered_count() + counters.invalid_count() + counters.pushed_back_count() +
-         counters.expired_count() + counters.cancelled_count() + counters.unavailable_count();
 }
 
 class Soak {
