@@ -1,7 +1,6 @@
 #include "server/admin.h"
 
 #include <google/protobuf/util/json_util.h>
-#include <httplib.h>
 #include <sys/socket.h>
 
 #include <chrono>
@@ -16,15 +15,16 @@
 #include "boltzmann/v1/sampler.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "server/explorer_page.h"
+#include "server/http_server.h"
 
 namespace boltzmann::server {
 namespace {
 
-constexpr int kThreads = 4;
-constexpr size_t kMaxBytes = 8 << 20;
+constexpr HttpLimits kLimits;
+
+// Of a call.
 constexpr std::chrono::seconds kTimeout(10);
-constexpr int kSocketTimeout = 5;     // seconds, to read a request or to write a reply
-constexpr int kKeepAliveTimeout = 1;  // seconds, which is what the end may have to wait
+
 constexpr char kJson[] = "application/json";
 
 // The page may run its own script and call where it came from; nothing else.
@@ -47,11 +47,14 @@ absl::StatusOr<Address> Split(const std::string& listen) {
         absl::StrCat("admin_listen: ", listen, " is not HOST:PORT, such as 127.0.0.1:8080"));
   }
   address.host = listen.substr(0, colon);
+  if (address.host.front() == '[' && address.host.back() == ']') {
+    address.host = address.host.substr(1, address.host.size() - 2);
+  }
   return address;
 }
 
 bool IsLoopback(const std::string& host) {
-  return absl::StartsWith(host, "127.") || host == "localhost" || host == "::1" || host == "[::1]";
+  return absl::StartsWith(host, "127.") || host == "localhost" || host == "::1";
 }
 
 // HOST of a Host header.
@@ -121,7 +124,7 @@ class Admin::Running {
   }
 
   ~Running() {
-    http_.stop();
+    http_.Stop();
     if (thread_.joinable()) thread_.join();
   }
 
@@ -135,7 +138,8 @@ class Admin::Running {
       return absl::UnavailableError(
           absl::StrCat("admin_listen: cannot listen on ", listen, ": name another port"));
     }
-    name_ = absl::StrCat(address_.host, ":", address_.port);
+    const bool is_ipv6 = address_.host.find(':') != std::string::npos;
+    name_ = absl::StrCat(is_ipv6 ? "[" : "", address_.host, is_ipv6 ? "]" : "", ":", address_.port);
     thread_ = std::thread([this] { http_.listen_after_bind(); });
     while (!http_.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     return absl::OkStatus();
@@ -145,11 +149,6 @@ class Admin::Running {
 
  private:
   void Configure() {
-    http_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
-    http_.set_payload_max_length(kMaxBytes);
-    http_.set_read_timeout(kSocketTimeout);
-    http_.set_write_timeout(kSocketTimeout);
-    http_.set_keep_alive_timeout(kKeepAliveTimeout);
     // The library's own would let a second server share the port.
     http_.set_socket_options([](socket_t socket) {
       const int yes = 1;
@@ -167,7 +166,8 @@ class Admin::Running {
       if (!response.body.empty()) return;
       if (response.status == 413) {
         return Fail(response, 413, absl::StatusCode::kResourceExhausted,
-                    absl::StrCat("a request may have ", kMaxBytes, " bytes: call over gRPC"));
+                    absl::StrCat("a request may have ", kLimits.max_request_bytes,
+                                 " bytes: call over gRPC"));
       }
       Fail(response, response.status, absl::StatusCode::kNotFound,
            "there is /, and /api/info, /api/sample and /api/describe");
@@ -179,7 +179,7 @@ class Admin::Running {
                                          httplib::Response& response) const {
     using Outcome = httplib::Server::HandlerResponse;
     const std::string host = HostOf(request.get_header_value("Host"));
-    const bool is_own = host == "localhost" || host == "127.0.0.1" || host == address_.host;
+    const bool is_own = host == "localhost" || host == HostOf(name_);
     if (IsLoopback(address_.host) && !is_own) {
       Fail(response, 403, absl::StatusCode::kPermissionDenied,
            absl::StrCat("Host: come by the name ", name_, " or localhost"));
@@ -213,7 +213,7 @@ class Admin::Running {
   Address address_;
   std::string name_;
   const std::unique_ptr<v1::SamplerService::Stub> stub_;
-  httplib::Server http_;
+  HttpServer http_{kLimits};
   std::thread thread_;
 };
 

@@ -31,7 +31,7 @@ class Admin {
   static absl::StatusOr<std::unique_ptr<Admin>> Start(
       const std::string& listen, std::shared_ptr<grpc::ChannelInterface> channel);
 
-  // Waits for what is being answered, a second or so for browsers to let go.
+  // Waits for what is being answered.
   ~Admin();
 
   // Where it listens, with the port that was chosen.

@@ -1,11 +1,17 @@
 // The explorer's page, and the service behind it, over HTTP.
 #include "server/admin.h"
 
+#include <arpa/inet.h>
 #include <google/protobuf/util/json_util.h>
 #include <httplib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -110,7 +116,7 @@ TEST_F(AdminTest, RefusesWhatIsNoRequest) {
   expect(Post("/api/describe", "{\"colour\": 1}"), 400, "colour");
   expect(Post("/api/verify", "{}"), 404, "there is /, and /api/info");
   expect(http_.Get("/etc/passwd"), 404, "\"code\":5");
-  expect(Post("/api/sample", std::string(9 << 20, ' ')), 413, "call over gRPC");
+  expect(Post("/api/sample", std::string(3 << 20, ' ')), 413, "call over gRPC");
 }
 
 TEST_F(AdminTest, RefusesWhatABrowserSendsForAnotherSite) {
@@ -125,9 +131,74 @@ TEST_F(AdminTest, RefusesWhatABrowserSendsForAnotherSite) {
   EXPECT_EQ(http_.Get("/", {{"Host", "localhost:8080"}})->status, 200);
 }
 
+// Bytes of a request that never ends, over a connection of its own.
+class Dripper {
+ public:
+  explicit Dripper(const std::string& address) {
+    const size_t colon = address.rfind(':');
+    sockaddr_in to = {};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(colon + 1))));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socket_ = socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT_EQ(connect(socket_, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
+  }
+  ~Dripper() { close(socket_); }
+
+  // Whether the server still takes them.
+  bool Send(const std::string& bytes) const {
+    return send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL) > 0;
+  }
+
+ private:
+  int socket_;
+};
+
+TEST_F(AdminTest, EndsWhileCallersDripTheirRequests) {
+  std::vector<std::unique_ptr<Dripper>> drippers;
+  for (int i = 0; i < 8; ++i) {
+    drippers.push_back(std::make_unique<Dripper>(server_->admin_address()));
+    EXPECT_TRUE(drippers.back()->Send("POST /api/sample HTTP/1.1\r\nHost: localhost\r\nX: "));
+  }
+  std::atomic<bool> stop = false;
+  std::thread drip([&] {
+    while (!stop) {
+      for (const auto& dripper : drippers) dripper->Send("x");
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  });
+  EXPECT_TRUE(server_->Drain(std::chrono::seconds(10)).ok());
+  stop = true;
+  drip.join();
+}
+
+TEST_F(AdminTest, DropsABodyThatIsLargerThanItMayBeHoweverItIsSent) {
+  const Dripper chunked(server_->admin_address());
+  ASSERT_TRUE(chunked.Send(
+      "POST /api/sample HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n"));
+  const std::string chunk = "10000\r\n" + std::string(0x10000, ' ') + "\r\n";
+  int taken = 0;
+  while (taken < 10000 && chunked.Send(chunk)) ++taken;
+  EXPECT_LT(taken, 10000);  // 640 MB: the server has hung up long before
+  EXPECT_EQ(http_.Get("/")->status, 200);
+}
+
 TEST_F(AdminTest, EndsWithTheServer) {
   EXPECT_TRUE(server_->Drain(std::chrono::seconds(10)).ok());
   EXPECT_FALSE(http_.Get("/"));
+}
+
+TEST(Admin, ListensOnIpv6) {
+  server::ServerOptions options;
+  options.admin_listen = "[::1]:0";
+  options.listen = {"127.0.0.1:0"};
+  const auto server = server::Server::Start(options);
+  if (!server.ok()) GTEST_SKIP() << "no IPv6 here: " << server.status();
+  httplib::Client http("http://" + (*server)->admin_address());
+  const auto page = http.Get("/");
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->status, 200);
 }
 
 TEST(Admin, IsOffUnlessItIsAskedFor) {
