@@ -2,12 +2,8 @@
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <optional>
 #include <utility>
 
@@ -15,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "grpc/grpc_security_constants.h"
 #include "grpcpp/security/auth_context.h"
 #include "grpcpp/server_context.h"
@@ -106,7 +103,7 @@ absl::Status Access::CheckClient(const grpc::ServerContextBase& context) const {
 
 void Access::Tidy() {
   if (options_.token_file.empty()) return;
-  const Version version = VersionOf(options_.token_file);
+  const FileVersion version = VersionOf(options_.token_file);
   if (version == version_) return;
   version_ = version;
   const absl::Status status = ReadTokens();
@@ -119,11 +116,12 @@ void Access::Tidy() {
 }
 
 absl::Status Access::ReadTokens() {
-  std::ifstream file(options_.token_file);
-  if (!file) return BadFile(options_.token_file, std::strerror(errno));
+  const absl::StatusOr<std::string> content = ReadFile("token_file", options_.token_file);
+  if (!content.ok()) return content.status();
   std::vector<Digest> tokens;
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
+  int number = 0;
+  for (const absl::string_view line : absl::StrSplit(*content, '\n')) {
+    ++number;
     const absl::string_view token = absl::StripAsciiWhitespace(line);
     if (token.empty() || token.front() == '#') continue;
     if (!std::all_of(token.begin(), token.end(), absl::ascii_isgraph)) {
@@ -132,19 +130,10 @@ absl::Status Access::ReadTokens() {
     }
     tokens.push_back(DigestOf({token.data(), token.size()}));
   }
-  if (file.bad()) return BadFile(options_.token_file, "cannot be read");
   if (tokens.empty()) return BadFile(options_.token_file, "holds no token: one a line");
   core::MutexLock lock(mutex_);
   tokens_ = std::move(tokens);
   return absl::OkStatus();
-}
-
-Access::Version Access::VersionOf(const std::string& file) {
-  struct stat found;
-  if (stat(file.c_str(), &found) != 0) return {};
-  constexpr int64_t kNanoseconds = 1'000'000'000;
-  return {found.st_dev, found.st_ino, found.st_size,
-          found.st_mtim.tv_sec * kNanoseconds + found.st_mtim.tv_nsec};
 }
 
 Access::Digest Access::DigestOf(std::string_view token) {

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/mutex.h"
+#include "server/file_version.h"
 
 namespace grpc {
 class ServerContextBase;
@@ -43,31 +44,21 @@ class Access {
   // allowed. Tokens are compared in a time that does not depend on them.
   absl::Status Check(const grpc::ServerContextBase& context) const;
 
-  // Reads the tokens again if their file has changed. If it cannot be read, the old ones stay, and
-  // the log says why.
+  // Reads the tokens again if their file has changed. If it is of no use, the old ones stay, and the
+  // log says why. From one thread at a time.
   void Tidy();
 
  private:
   using Digest = std::array<uint8_t, 32>;
 
-  // By which a file is known to be another one, or to have changed.
-  struct Version {
-    uint64_t device = 0;
-    uint64_t inode = 0;
-    int64_t size = 0;
-    int64_t modified_ns = 0;
-    bool operator==(const Version&) const = default;
-  };
-
   explicit Access(const AccessOptions& options) : options_(options) {}
   absl::Status ReadTokens();
   absl::Status CheckToken(const grpc::ServerContextBase& context) const;
   absl::Status CheckClient(const grpc::ServerContextBase& context) const;
-  static Version VersionOf(const std::string& file);
   static Digest DigestOf(std::string_view token);
 
   const AccessOptions options_;
-  Version version_;  // of the file that was read; Tidy's own
+  FileVersion version_;  // of what was read last, good or not
   mutable core::Mutex mutex_;
   std::vector<Digest> tokens_ ABSL_GUARDED_BY(mutex_);
 };

@@ -77,7 +77,7 @@ ABSL_FLAG(std::string, health_listen, "",
           "0: one that is free). Empty: only where the service is.");
 ABSL_FLAG(std::string, shared_memory_dir, "",
           "The one directory whose files callers on this host may share as memory, best on a "
-          "tmpfs. Empty: none.");
+          "tmpfs. Made, for this user alone, if it is missing. Empty: none.");
 ABSL_FLAG(uint32_t, max_regions, boltzmann::server::RegionOptions().max_regions,
           "The most regions of shared memory, half of them for one caller.");
 ABSL_FLAG(uint64_t, max_region_bytes, boltzmann::server::RegionOptions().max_region_bytes,

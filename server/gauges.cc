@@ -14,7 +14,6 @@
 
 #include "core/instruction_set.h"
 #include "grpcpp/grpcpp.h"
-#include "server/tls.h"
 
 namespace boltzmann::server {
 namespace {
@@ -133,10 +132,10 @@ std::vector<MetricFamily> Gauges::Collect() const {
   all.push_back(Counter("boltzmann_refused_connections_total",
                         "Connections closed as they came: there were too many.",
                         static_cast<double>(listener_.refused_count())));
-  if (const auto expiry = ExpiryOf(cert_file_)) {
+  if (tls_ != nullptr) {
     all.push_back(Gauge("boltzmann_tls_certificate_expiry_timestamp_seconds",
                         "When the server's certificate ends, since 1970.",
-                        Seconds(expiry->time_since_epoch()).count()));
+                        Seconds(tls_->expiry().time_since_epoch()).count()));
   }
   AddProcess(all);
   return all;

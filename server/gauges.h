@@ -2,12 +2,12 @@
 #ifndef BOLTZMANN_SERVER_GAUGES_H_
 #define BOLTZMANN_SERVER_GAUGES_H_
 
-#include <string>
 #include <vector>
 
 #include "prometheus/collectable.h"
 #include "server/backend.h"
 #include "server/listener.h"
+#include "server/tls.h"
 
 namespace boltzmann::server {
 
@@ -15,16 +15,16 @@ namespace boltzmann::server {
 // that Prometheus' own clients report. Thread-safe.
 class Gauges final : public prometheus::Collectable {
  public:
-  // `cert_file`: empty if there is none. The others must outlive it.
-  Gauges(const Backend& backend, const Listener& listener, std::string cert_file)
-      : backend_(backend), listener_(listener), cert_file_(std::move(cert_file)) {}
+  // `tls`: nullptr if there is none. All of it must outlive this.
+  Gauges(const Backend& backend, const Listener& listener, const Tls* tls)
+      : backend_(backend), listener_(listener), tls_(tls) {}
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
   const Backend& backend_;
   const Listener& listener_;
-  const std::string cert_file_;
+  const Tls* const tls_;
 };
 
 }  // namespace boltzmann::server

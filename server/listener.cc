@@ -10,8 +10,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -28,6 +31,9 @@ constexpr int kOtherDescriptors = 256;
 
 // How long to wait for descriptors, or the kernel's memory, to be free.
 constexpr int kPauseMs = 50;
+
+// How often to look whether connections have gone.
+constexpr std::chrono::milliseconds kLook(2);
 
 absl::Status CannotListen(const Address& address, std::string_view why) {
   return absl::UnavailableError(absl::StrCat("cannot listen on ", address.text, ": ",
@@ -88,6 +94,17 @@ int Bound(const addrinfo& info) {
   return -1;
 }
 
+// What a socket is bound to: a path, or a port; empty if it is none, or is bound to neither. (The
+// host that a connection came to is not the one listened on if that is 0.0.0.0.)
+std::string NameOf(int fd) {
+  sockaddr_storage bound = {};
+  socklen_t size = sizeof(bound) - 1;  // so that a path ends with a 0
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) != 0) return "";
+  if (bound.ss_family == AF_UNIX) return reinterpret_cast<sockaddr_un&>(bound).sun_path;
+  const bool is_tcp = bound.ss_family == AF_INET || bound.ss_family == AF_INET6;
+  return is_tcp ? absl::StrCat("port ", PortOf(fd)) : "";
+}
+
 // Makes room for so many descriptors.
 absl::Status AllowDescriptors(rlim_t count, uint32_t max_connections) {
   rlimit limit = {};
@@ -124,6 +141,7 @@ absl::Status Listener::BindUnix(const Address& address, int mode) {
   const bool ready = bound && chmod(made.path.c_str(), mode) == 0 &&
                      lstat(made.path.c_str(), &made.file) == 0;
   const int error = errno;
+  names_.push_back(NameOf(made.fd));
   sockets_.push_back(std::move(made));
   if (!ready) return CannotListen(address, std::strerror(error));
   addresses_.push_back(address.text);
@@ -147,6 +165,7 @@ absl::Status Listener::BindTcp(const Address& address) {
     const int fd = Bound(*info);
     if (fd >= 0) {
       sockets_.push_back({.fd = fd});
+      names_.push_back(NameOf(fd));
       port = PortOf(fd);
       is_bound = true;
     } else if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL) {  // a family that is not here
@@ -191,6 +210,30 @@ void Listener::Stop() {
   sockets_.clear();
   if (stop_ >= 0) close(stop_);
   stop_ = -1;
+}
+
+void Listener::HangUp(std::chrono::milliseconds timeout) const {
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  while (true) {
+    const std::vector<int> connections = Connections();
+    // Nothing more is read from them; gRPC takes it for the caller's end, and closes them.
+    for (const int connection : connections) shutdown(connection, SHUT_RD);
+    if (connections.empty() || std::chrono::steady_clock::now() >= end) return;
+    std::this_thread::sleep_for(kLook);
+  }
+}
+
+std::vector<int> Listener::Connections() const {
+  std::vector<int> connections;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry("/proc/self/fd", error), none;
+       !error && entry != none; entry.increment(error)) {
+    const int descriptor = std::atoi(entry->path().filename().c_str());
+    const std::string name = NameOf(descriptor);
+    if (!name.empty() && std::find(names_.begin(), names_.end(), name) != names_.end())
+      connections.push_back(descriptor);
+  }
+  return connections;
 }
 
 void Listener::Run() {

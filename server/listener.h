@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -44,6 +45,11 @@ class Listener {
   // Nothing is accepted afterwards, and Unix sockets are gone.
   void Stop();
 
+  // Has every connection closed: what has arrived is still served, what has been answered is still
+  // sent, and what comes then finds nobody. Returns when they are gone, or once `timeout` has
+  // passed. REQUIRES: it was stopped.
+  void HangUp(std::chrono::milliseconds timeout) const;
+
   // Connections that were closed as they came, since there were too many.
   uint64_t refused_count() const { return refused_.load(std::memory_order_relaxed); }
 
@@ -57,10 +63,13 @@ class Listener {
   Listener() = default;
   absl::Status BindUnix(const Address& address, int mode);
   absl::Status BindTcp(const Address& address);
+  // Descriptors of the connections that came in by these sockets and are still open.
+  std::vector<int> Connections() const;
   void Run();
   void Accept(const Socket& socket);
 
   std::vector<std::string> addresses_;
+  std::vector<std::string> names_;  // of what the sockets are bound to: paths and ports
   std::vector<Socket> sockets_;
   Take take_;
   int max_descriptor_ = 0;  // of a connection

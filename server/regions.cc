@@ -58,6 +58,7 @@ absl::Status BadDirectory(const std::string& directory, const std::string& why) 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Regions>> Regions::Open(const RegionOptions& options) {
+  mkdir(options.directory.c_str(), S_IRWXU);  // if nothing has its name
   const int directory =
       open(options.directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (directory < 0) {

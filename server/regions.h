@@ -32,7 +32,8 @@ class Regions {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // INVALID_ARGUMENT, naming it, if the directory is none or is not to be trusted: others than its
+  // Makes the directory, for this user alone, if there is nothing of its name. INVALID_ARGUMENT,
+  // naming it, if the directory is none or is not to be trusted: others than its
   // owner may remove files of each other in it.
   static absl::StatusOr<std::unique_ptr<Regions>> Open(const RegionOptions& options);
   ~Regions();

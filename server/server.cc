@@ -26,9 +26,8 @@ namespace {
 using grpc::experimental::ExternalConnectionAcceptor;
 using std::chrono::steady_clock;
 
-// How long streams that nobody ends, such as health watches, may hold up the shutdown
-// once every call of ours has ended.
-constexpr std::chrono::milliseconds kStreamGrace(200);
+// How long connections may take to go once every call has ended.
+constexpr std::chrono::milliseconds kHangUpTime(200);
 
 // The limits with those that depend on the number of workers filled in.
 Limits Resolved(Limits limits, int worker_count) {
@@ -42,6 +41,7 @@ Limits Resolved(Limits limits, int worker_count) {
 
 // What options are opened as.
 struct Opened {
+  std::unique_ptr<Tls> tls;  // nullptr if there is none
   std::unique_ptr<Access> access;
   std::unique_ptr<Regions> regions;  // nullptr if the server takes no shared memory
   std::unique_ptr<Listener> listener;
@@ -77,12 +77,14 @@ absl::StatusOr<std::vector<Address>> CheckAddresses(const ServerOptions& options
 absl::StatusOr<Opened> Open(const ServerOptions& options) {
   const absl::StatusOr<std::vector<Address>> addresses = CheckAddresses(options);
   if (!addresses.ok()) return addresses.status();
-  if (absl::Status status = CheckTls(options.tls); !status.ok()) return status;
+  auto tls = Tls::Open(options.tls);
+  if (!tls.ok()) return tls.status();
   if (!options.access.allowed_clients.empty() && options.tls.client_ca_file.empty()) {
     return absl::InvalidArgumentError(
         "tls_allowed_clients: callers show no certificates: give --tls_client_ca_file");
   }
   Opened opened;
+  opened.tls = *std::move(tls);
   auto access = Access::Open(options.access);
   if (!access.ok()) return access.status();
   opened.access = *std::move(access);
@@ -102,7 +104,8 @@ absl::StatusOr<Opened> Open(const ServerOptions& options) {
 class Server::Running {
  public:
   Running(const ServerOptions& options, Opened opened)
-      : access_(std::move(opened.access)),
+      : tls_(std::move(opened.tls)),
+        access_(std::move(opened.access)),
         regions_(std::move(opened.regions)),
         engine_(core::EngineOptions{.worker_count = options.worker_count,
                                     .instruction_set = options.instruction_set,
@@ -116,18 +119,18 @@ class Server::Running {
         row_methods_(backend_),
         region_service_(backend_),
         listener_(std::move(opened.listener)) {
-    metrics_.Add(std::make_shared<Gauges>(backend_, *listener_, options.tls.cert_file));
+    metrics_.Add(std::make_shared<Gauges>(backend_, *listener_, tls_.get()));
   }
 
   ~Running() {
     admission_.Close();
-    if (server_ != nullptr) Shutdown(kNow);
+    if (server_ != nullptr) Shutdown();
   }
 
   absl::Status Serve(const ServerOptions& options) {
     grpc::ServerBuilder builder;
     Configure(builder);
-    AddDoors(options.tls, builder);
+    AddDoors(builder);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) return absl::InternalError("gRPC could not start the server");
     SetServing(true);
@@ -146,7 +149,11 @@ class Server::Running {
     SetServing(false);
     admission_.Close();
     const bool finished = admission_.WaitUntilEmpty(deadline);
-    Shutdown(finished ? kStreamGrace : kNow);
+    listener_->Stop();
+    // Calls that are on their way then fail with UNAVAILABLE, and are tried elsewhere; those that
+    // come while gRPC shuts down would fail with CANCELLED.
+    if (finished) listener_->HangUp(kHangUpTime);
+    Shutdown();
     if (finished) return absl::OkStatus();
     return absl::DeadlineExceededError(
         absl::StrCat("calls still ran after ", timeout.count(), " ms and were cancelled"));
@@ -163,8 +170,6 @@ class Server::Running {
   }
 
  private:
-  static constexpr std::chrono::milliseconds kNow{0};
-
   absl::Status StartAdmin(const std::string& listen) {
     if (listen.empty()) return absl::OkStatus();
     auto admin = Admin::Start(listen, {InProcessChannel(), [this] { return metrics_.Text(); },
@@ -188,13 +193,13 @@ class Server::Running {
     if (health_ != nullptr) health_->SetServing(serving);
   }
 
-  // Ends calls that still run after `grace`.
-  void Shutdown(std::chrono::milliseconds grace) {
+  // Ends calls that still run.
+  void Shutdown() {
     listener_->Stop();
     admin_.reset();
     health_.reset();
     heartbeat_.reset();
-    server_->Shutdown(std::chrono::system_clock::now() + grace);
+    server_->Shutdown(std::chrono::system_clock::now());
   }
 
   void Configure(grpc::ServerBuilder& builder) {
@@ -208,23 +213,25 @@ class Server::Running {
   }
 
   // By which the listener's connections come in.
-  void AddDoors(const TlsOptions& tls, grpc::ServerBuilder& builder) {
+  void AddDoors(grpc::ServerBuilder& builder) {
     constexpr auto kFromFd =
         grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD;
     const auto plain = grpc::InsecureServerCredentials();
     unix_door_ = builder.experimental().AddExternalConnectionAcceptor(kFromFd, plain);
     tcp_door_ = builder.experimental().AddExternalConnectionAcceptor(
-        kFromFd, tls.on() ? CredentialsFor(tls) : plain);
+        kFromFd, tls_ == nullptr ? plain : tls_->Credentials());
   }
 
   // From time to time.
   void DoChores() {
     admission_.CancelIdle(steady_clock::now() - limits_.max_idle_time);
     access_->Tidy();
+    if (tls_ != nullptr) tls_->Tidy();
     if (regions_ != nullptr) regions_->Tidy();
   }
 
   // In this order, so that whoever calls goes before whom it calls.
+  const std::unique_ptr<Tls> tls_;
   const std::unique_ptr<Access> access_;
   const std::unique_ptr<Regions> regions_;
   core::Engine engine_;

@@ -1,10 +1,13 @@
 // A server from its start to its end, with calls in flight.
 #include <sys/stat.h>
 
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <future>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -106,10 +109,10 @@ TEST(Listen, UnixSocketsHaveTheModeAskedForAndVanishAtTheEnd) {
   EXPECT_NE(stat(path.c_str(), &found), 0);
 }
 
-HealthCheckResponse::ServingStatus HealthOf(const server::Server& server,
+HealthCheckResponse::ServingStatus HealthOf(const std::string& address,
                                             const std::string& service) {
-  const auto stub = Health::NewStub(
-      grpc::CreateChannel(server.addresses().front(), grpc::InsecureChannelCredentials()));
+  const auto stub =
+      Health::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
   grpc::ClientContext context;
   HealthCheckRequest request;
   request.set_service(service);
@@ -119,11 +122,51 @@ HealthCheckResponse::ServingStatus HealthOf(const server::Server& server,
   return status.ok() ? response.status() : HealthCheckResponse::UNKNOWN;
 }
 
+// gRPC by itself answers calls that come while it shuts down with CANCELLED, which nobody retries.
+TEST(Drain, CallsThatComeWhileItEndsAreUnavailableAndNothingElse) {
+  for (int round = 0; round < 10; ++round) {
+    const auto server = StartServer();
+    std::atomic<int> other = 0;
+    std::vector<std::thread> callers;
+    for (int i = 0; i < 4; ++i) {
+      callers.emplace_back([&, stub = std::shared_ptr(Connect(*server))] {
+        for (grpc::StatusCode code = grpc::OK; code == grpc::OK;) {
+          grpc::ClientContext context;
+          v1::SampleResponse response;
+          code = stub->Sample(&context, RequestOf({{1, 2}}), &response).error_code();
+          // The first failure is the server's own; calls go on until nobody listens any more.
+          for (int late = 0; code == grpc::UNAVAILABLE && late < 200; ++late) {
+            grpc::ClientContext again;
+            code = stub->Sample(&again, RequestOf({{1, 2}}), &response).error_code();
+          }
+          if (code != grpc::OK && code != grpc::UNAVAILABLE) ++other;
+        }
+      });
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_TRUE(server->Drain(kLong).ok());
+    for (std::thread& caller : callers) caller.join();
+    EXPECT_EQ(other, 0) << round;
+  }
+}
+
 TEST(Health, TellsOfTheServerAndOfEachService) {
   const auto server = StartServer();
-  EXPECT_EQ(HealthOf(*server, ""), HealthCheckResponse::SERVING);
-  EXPECT_EQ(HealthOf(*server, kSampler), HealthCheckResponse::SERVING);
-  EXPECT_EQ(HealthOf(*server, "other"), HealthCheckResponse::SERVICE_UNKNOWN);
+  EXPECT_EQ(HealthOf(server->addresses().front(), ""), HealthCheckResponse::SERVING);
+  EXPECT_EQ(HealthOf(server->addresses().front(), kSampler), HealthCheckResponse::SERVING);
+  EXPECT_EQ(HealthOf(server->addresses().front(), "other"), HealthCheckResponse::SERVICE_UNKNOWN);
+}
+
+TEST(Health, HasAPortOfItsOwnThatServesNothingElse) {
+  server::ServerOptions options;
+  options.health_listen = "127.0.0.1:0";
+  const auto server = StartServer(options);
+  const std::string address = server->health_address();
+  EXPECT_EQ(HealthOf(address, ""), HealthCheckResponse::SERVING);
+  EXPECT_EQ(HealthOf(address, kSampler), HealthCheckResponse::SERVING);
+  const auto stub =
+      v1::SamplerService::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  EXPECT_EQ(CallUntil(*stub, grpc::UNIMPLEMENTED).error_code(), grpc::UNIMPLEMENTED);
 }
 
 TEST(Health, WatchersSeeTheDrainAndDoNotHoldItUp) {

@@ -129,13 +129,23 @@ TEST(SharedMemoryDirectory, MustBeOneThatOthersCannotReplaceFilesIn) {
     return std::string(server::Server::Start(options).status().message());
   };
   EXPECT_EQ(start(directory.path()), "");
-  EXPECT_THAT(start(directory.Of("none")), HasSubstr("cannot be opened as a directory"));
+  EXPECT_THAT(start(directory.Of("none/none")), HasSubstr("cannot be opened as a directory"));
   ASSERT_EQ(symlink(directory.path().c_str(), directory.Of("link").c_str()), 0);
   EXPECT_THAT(start(directory.Of("link")), HasSubstr("cannot be opened as a directory"));
   ASSERT_EQ(chmod(directory.path().c_str(), 0777), 0);
   EXPECT_THAT(start(directory.path()), HasSubstr("set its sticky bit"));
   ASSERT_EQ(chmod(directory.path().c_str(), 01777), 0);
   EXPECT_EQ(start(directory.path()), "");
+}
+
+TEST(SharedMemoryDirectory, IsMadeForTheServersUserAloneIfItIsMissing) {
+  const TemporaryDirectory directory;
+  server::ServerOptions options;
+  options.shared_memory.directory = directory.Of("new");
+  const auto server = StartServer(options);
+  struct stat made;
+  ASSERT_EQ(stat(directory.Of("new").c_str(), &made), 0);
+  EXPECT_EQ(made.st_mode, S_IFDIR | 0700u);
 }
 
 TEST_F(SharedMemory, ARegionThatIsUnregisteredWhileItIsReadIsReadToItsEnd) {
