@@ -7,7 +7,7 @@
 #
 # On Debian 12, as root; installs the group `image` of deploy/packages.txt. Containers share the
 # host's network, on loopback and free ports; systemd is not needed. Exits 0 if every check passed.
-# Leaves no container, mount or temporary file, however it ends.
+# Leaves no container, mount, control group or temporary file, however it ends.
 set -euo pipefail
 
 cd "$(dirname "$(readlink -f "$0")")/.."
@@ -16,6 +16,7 @@ readonly IMAGE=localhost/boltzmann
 readonly BASE=docker.io/library/debian:bookworm-slim
 readonly USER_ID=65532
 readonly MAX_BYTES=40000000
+readonly GROUP=boltzmann-verify-$$
 readonly BILL=$PLACE/boltzmann.spdx.json
 
 fail() {
@@ -61,6 +62,7 @@ clean_up() {
     podman image unmount --all
     buildah rm --all
     awk '{ print $5 }' /proc/self/mountinfo | grep -E "^($PLACE|$work)/" | sort -r | xargs -r umount
+    find /sys/fs/cgroup -depth -type d -path "*/$GROUP*" -exec rmdir {} +
   } >/dev/null 2>&1 || true
   rm -rf --one-file-system "$work" "$PLACE/store/libpod"
   [[ -n $keep ]] || rm -rf --one-file-system "$PLACE/store"
@@ -107,7 +109,7 @@ image() {
 
 # Runs the image as it should be run: nothing to write to, no capabilities.
 run() {
-  podman run --no-healthcheck --network host --read-only --read-only-tmpfs=false \
+  podman run --no-healthcheck --cgroup-parent "/$GROUP" --network host --read-only --read-only-tmpfs=false \
     --cap-drop all --security-opt no-new-privileges \
     --volume "$work/socket:/run/boltzmann" --volume "$work/logits:/logits" "$@"
 }
@@ -140,7 +142,7 @@ start_server() {
     --env BOLTZMANN_SHARED_MEMORY_DIR=/logits "$IMAGE")
   await "the server listens" logged 'listening on '
   address=$(logged 'listening on ')
-  admin=$(logged 'http://')
+  admin=$(logged 'http://') || fail "the server's log names no address for metrics and health"
   pid=$(podman inspect --format '{{.State.Pid}}' "$server")
 }
 

@@ -198,6 +198,16 @@ class Programs(unittest.TestCase):
                                 f"{where}: {path}")
 
 
+    def test_volumes_are_bounded_and_logits_are_in_memory(self):
+        for name, _, spec in pods():
+            for volume in spec["volumes"]:
+                if "emptyDir" in volume:
+                    self.assertIn("sizeLimit", volume["emptyDir"], f"{name}/{volume['name']}")
+        engine = next(spec for name, _, spec in pods() if name == "engine")
+        shared = next(v["emptyDir"] for v in engine["volumes"] if v["name"] == "shared")
+        self.assertEqual(shared["medium"], "Memory")
+
+
 class Ports(unittest.TestCase):
     def test_are_those_that_the_server_listens_on(self):
         for where, container, _, flags in servers():
