@@ -28,6 +28,7 @@ ok() {
   echo "ok  $*"
 }
 
+building= server=  # what to show the log of, if a step fails
 keep= reuse=
 case "$*" in
   "") ;;
@@ -36,7 +37,7 @@ case "$*" in
   *) fail "unknown arguments '$*': usage: deploy/verify-image.sh [--keep | --reuse]" ;;
 esac
 ((EUID == 0)) || fail "this is user $EUID: run it as root"
-[[ -z $reuse || -d $PLACE/store ]] || fail "--reuse: there is no image in $PLACE/store: run --keep first"
+[[ -z $reuse || -d $PLACE/store ]] || fail "--reuse: no image is in $PLACE/store: run --keep first"
 
 work=$(mktemp -d /tmp/boltzmann.XXXXXX)  # short: a socket's path is at most 107 bytes
 readonly LOCATION=(--root "$PLACE/store" --runroot "$work/run" --storage-driver vfs)
@@ -54,7 +55,10 @@ podman() {
 clean_up() {
   local status=$?
   trap - EXIT
-  if ((status != 0)) && [[ -n ${server:-} ]]; then
+  if ((status != 0)) && [[ -n $building ]]; then
+    { echo "The end of $PLACE/build.log:"; tail -n 30 "$PLACE/build.log"; } >&2
+  fi
+  if ((status != 0)) && [[ -n $server ]]; then
     { echo "The log of the server:"; podman logs "$server" | tail -n 20; } >&2 || true
   fi
   {
@@ -79,9 +83,9 @@ make_base() {
   for file in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
     [[ ! -s $file ]] || sources+=("$file")
   done
-  ((${#sources[@]} > 0)) || fail "neither /etc/apt/sources.list nor sources.list.d/debian.sources is there"
+  ((${#sources[@]} > 0)) || fail "/etc/apt has neither sources.list nor debian.sources"
   apt-config dump Acquire \
-    | grep -E '^Acquire::(http|https|ftp|Check-|Retries|ForceIP|Languages)' >"$work/apt.conf" || true
+    | grep -E '^Acquire::(http|https|Check-|Retries|ForceIP|Languages)' >"$work/apt.conf" || true
   timeout 900 mmdebstrap --quiet --variant=minbase --include=ca-certificates \
     --aptopt="$work/apt.conf" bookworm "$work/base.tar" "${sources[@]}"
   container=$(buildah from scratch)
@@ -95,11 +99,12 @@ build() {
   rm -rf --one-file-system "$PLACE/store"
   mkdir -p "$PLACE"
   echo "Building: log in $PLACE/build.log (some 10 minutes)."
-  { make_base && buildah bud --isolation chroot --pull-never --format docker \
-      -f deploy/Dockerfile -t "$IMAGE" .; } >"$PLACE/build.log" 2>&1 || {
-    tail -n 30 "$PLACE/build.log" >&2
-    fail "the image was not built; $PLACE/build.log says more"
-  }
+  building=yes
+  {
+    make_base
+    buildah bud --isolation chroot --pull-never --format docker -f deploy/Dockerfile -t "$IMAGE" .
+  } >"$PLACE/build.log" 2>&1
+  building=
 }
 
 # A field of the image, as Go's templates name it.
@@ -109,8 +114,8 @@ image() {
 
 # Runs the image as it should be run: nothing to write to, no capabilities.
 run() {
-  podman run --no-healthcheck --cgroup-parent "/$GROUP" --network host --read-only --read-only-tmpfs=false \
-    --cap-drop all --security-opt no-new-privileges \
+  podman run --no-healthcheck --cgroup-parent "/$GROUP" --network host \
+    --read-only --read-only-tmpfs=false --cap-drop all --security-opt no-new-privileges \
     --volume "$work/socket:/run/boltzmann" --volume "$work/logits:/logits" "$@"
 }
 
@@ -150,15 +155,20 @@ check_size() {
   local bytes
   bytes=$(image .Size)
   ((bytes < MAX_BYTES)) || fail "the image has $bytes bytes: fewer than $MAX_BYTES are allowed"
-  ok "size: $(awk -v n="$bytes" 'BEGIN { printf "%.1f", n / 1e6 }') MB, under $((MAX_BYTES / 1000000))"
+  ok "size: $((bytes / 1000000)).$((bytes / 100000 % 10)) MB, under $((MAX_BYTES / 1000000))"
+}
+
+# The image's label $1 (title, version).
+label() {
+  image "index .Labels \"org.opencontainers.image.$1\""
 }
 
 check_labels() {
   local label version
-  label=$(image 'index .Labels "org.opencontainers.image.version"')
+  label=$(label version)
   version=$(sed -n 's/^project(boltzmann VERSION \([0-9.]*\) .*/\1/p' CMakeLists.txt)
   [[ $label == "$version" ]] || fail "the label says version '$label', CMakeLists.txt $version"
-  ok "labels: $(image 'index .Labels "org.opencontainers.image.title"') $label"
+  ok "labels: $(label title) $label"
 }
 
 # Without credentials nobody beyond the container is served, unless that is asked for.
@@ -184,7 +194,8 @@ check_privileges() {
       || fail "the server runs with $id $(of_process $id), not $USER_ID"
   done
   for field in CapInh CapPrm CapEff CapBnd CapAmb; do
-    [[ $(of_process $field) =~ ^0+$ ]] || fail "the server has capabilities: $field $(of_process $field)"
+    [[ $(of_process $field) =~ ^0+$ ]] \
+      || fail "the server has capabilities: $field $(of_process $field)"
   done
   [[ $(of_process NoNewPrivs) == 1 ]] || fail "the server may gain privileges"
   ok "privileges: user and group $USER_ID, no capabilities, none to be gained"
@@ -231,8 +242,8 @@ check_health() {
 
 # What HTTP answers at the path $1.
 answer() {
-  python3 -c 'import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=10).read().decode())' \
-    "http://$admin$1"
+  /usr/bin/python3 -c 'import sys, urllib.request
+print(urllib.request.urlopen(sys.argv[1], timeout=10).read().decode())' "http://$admin$1"
 }
 
 check_http() {
@@ -271,7 +282,7 @@ calling() {
 write_bill() {
   local root
   root=$(podman image mount "$IMAGE")
-  deploy/bill_of_materials.py write "$root" --version "$(image 'index .Labels "org.opencontainers.image.version"')" \
+  deploy/bill_of_materials.py write "$root" --version "$(label version)" \
     --created "$(image '.Created.UTC.Format "2006-01-02T15:04:05Z"')" \
     --architecture "$(image .Architecture)" >"$BILL"
   deploy/bill_of_materials.py check "$BILL" "$root" || fail "$BILL has faults"
@@ -285,7 +296,10 @@ chown "$USER_ID:$USER_ID" "$work/socket" "$work/logits"
 chmod 0700 "$work/socket" "$work/logits"
 chmod 0711 "$work"
 # As many files and processes as this system grants: the defaults may be more.
-printf '[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=1024:1024"]\n' >"$CONTAINERS_CONF"
+cat >"$CONTAINERS_CONF" <<'END'
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=1024:1024"]
+END
 rm -rf "$PLACE/store/libpod"  # names the folders of the run before
 [[ -n $reuse ]] || build
 

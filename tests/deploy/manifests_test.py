@@ -49,7 +49,7 @@ def documents(folders=FOLDERS):
 
 
 def rendered(folder):
-    """What kubectl makes of a folder, but for images' names; None if there is none, or an old one."""
+    """What kubectl makes of a folder, but for images' names; None without a new enough one."""
     try:
         version = subprocess.run(["kubectl", "version", "--client", "--output=json"], timeout=30,
                                  capture_output=True, text=True, check=True).stdout
@@ -59,7 +59,8 @@ def rendered(folder):
                               text=True, check=True).stdout
     except FileNotFoundError:
         return None
-    return list(yaml.safe_load_all(re.sub(r"image: localhost/boltzmann:\S+", "image: boltzmann", text)))
+    text = re.sub(r"image: localhost/boltzmann:\S+", "image: boltzmann", text)
+    return list(yaml.safe_load_all(text))
 
 
 def of_kind(kind):
@@ -159,8 +160,9 @@ class Security(unittest.TestCase):
             self.assertEqual(container["securityContext"],
                              {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
                               "capabilities": {"drop": ["ALL"]}}, where)
-            self.assertIn("memory", container["resources"]["limits"], where)
-            self.assertLessEqual({"cpu", "memory"}, container["resources"]["requests"].keys(), where)
+            resources = container["resources"]
+            self.assertIn("memory", resources["limits"], where)
+            self.assertLessEqual({"cpu", "memory"}, resources["requests"].keys(), where)
 
     def test_whoever_listens_for_calls_beyond_loopback_has_credentials(self):
         for where, _, _, flags in servers():
@@ -250,9 +252,10 @@ class Selectors(unittest.TestCase):
             self.assertTrue(matches(labels[name], deployment["spec"]["selector"]["matchLabels"]))
         own = labels["boltzmann"]
         self.assertTrue(matches(own, of_kind("Service")[0]["spec"]["selector"]))
-        self.assertTrue(matches(own, of_kind("NetworkPolicy")[0]["spec"]["podSelector"]["matchLabels"]))
-        budget = of_kind("PodDisruptionBudget")[0]["spec"]["selector"]["matchLabels"]
-        self.assertTrue(matches(own, budget))
+        policy = of_kind("NetworkPolicy")[0]["spec"]["podSelector"]
+        budget = of_kind("PodDisruptionBudget")[0]["spec"]["selector"]
+        for selector in (policy, budget):
+            self.assertTrue(matches(own, selector["matchLabels"]))
         for _, _, spec in pods():
             for constraint in spec.get("topologySpreadConstraints", []):
                 self.assertTrue(matches(own, constraint["labelSelector"]["matchLabels"]))
@@ -285,11 +288,15 @@ class Running(unittest.TestCase):
         text = re.sub(r"^0\.0\.0\.0:\d+$", "127.0.0.1:0", text)
         return re.sub(r"(^|[:=])/(run|shared|etc)/", rf"\1{self.place.name}/\2/", text)
 
+    def environment(self, flags):
+        """The server's settings, as variables."""
+        return {"BOLTZMANN_" + name.upper(): self.local(v) for name, v in flags.items()}
+
     def start(self, flags):
         """Starts the server, and waits until it serves."""
-        environment = {"BOLTZMANN_" + k.upper(): self.local(v) for k, v in flags.items()}
         with self.log.open("w") as log:
-            process = subprocess.Popen([SERVER], env=environment, stdout=log, stderr=log)
+            process = subprocess.Popen([SERVER], env=self.environment(flags), stdout=log,
+                                       stderr=log)
         self.addCleanup(process.wait, 30)
         self.addCleanup(process.kill)
         for _ in range(300):
@@ -318,8 +325,8 @@ class Running(unittest.TestCase):
             os.makedirs(os.path.join(self.place.name, folder))
             os.chmod(os.path.join(self.place.name, folder), 0o2777)  # as emptyDir with fsGroup is
         whole = dict(flags, shared_memory_dir="/shared/")
-        refused = subprocess.run([SERVER], timeout=30, capture_output=True, text=True, check=False,
-                                 env={"BOLTZMANN_" + k.upper(): self.local(v) for k, v in whole.items()})
+        refused = subprocess.run([SERVER], env=self.environment(whole), timeout=30,
+                                 capture_output=True, text=True, check=False)
         self.assertIn("sticky", refused.stdout + refused.stderr)  # why there is an init container
         subprocess.run([self.local(word)
                         for word in directory["command"]], check=True)
@@ -334,14 +341,17 @@ class Running(unittest.TestCase):
         _, _, _, flags = next(s for s in servers() if s[0].startswith("boltzmann/"))
         for folder in ("tls", "tokens"):
             os.makedirs(os.path.join(self.place.name, "etc/boltzmann", folder))
-        pathlib.Path(self.local(flags["token_file"])).write_text("a-token-for-this-test-0123456789\n")
-        os.chmod(self.local(flags["token_file"]), 0o440)
+        tokens = pathlib.Path(self.local(flags["token_file"]))
+        tokens.write_text("a-token-for-this-test-0123456789\n")
+        tokens.chmod(0o440)
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", "/CN=boltzmann",
                         "-keyout", self.local(flags["tls_key_file"]),
-                        "-out", self.local(flags["tls_cert_file"])], check=True, capture_output=True)
+                        "-out", self.local(flags["tls_cert_file"])],
+                       check=True, capture_output=True)
         process = self.start(flags)
-        metric = of_kind("HorizontalPodAutoscaler")[0]["spec"]["metrics"][0]["pods"]["metric"]["name"]
+        scaled_by, = of_kind("HorizontalPodAutoscaler")[0]["spec"]["metrics"]
+        metric = scaled_by["pods"]["metric"]["name"]
         self.assertRegex(self.metrics(), rf"(?m)^{metric} \d")
         adapter = ROOT / "deploy/kubernetes/monitoring/prometheus-adapter.values.yaml"
         rule, = yaml.safe_load(adapter.read_text())["rules"]["custom"]
