@@ -100,10 +100,10 @@ build() {
   mkdir -p "$PLACE"
   echo "Building: log in $PLACE/build.log (some 10 minutes)."
   building=yes
-  {
+  (
     make_base
     buildah bud --isolation chroot --pull-never --format docker -f deploy/Dockerfile -t "$IMAGE" .
-  } >"$PLACE/build.log" 2>&1
+  ) >"$PLACE/build.log" 2>&1
   building=
 }
 
