@@ -20,8 +20,9 @@ namespace {
 
 std::atomic<bool> interrupted = false;
 
-// While it lives, an interrupt ends the test, not the program: what was measured is reported, once
-// the calls in flight have ended. A second one ends the program.
+// While it lives, SIGINT or SIGTERM ends the test, not the program: what was measured is reported,
+// once the calls in flight have ended. A second one ends the program. (SIGTERM is what ends a
+// container; process 1 ignores it without a handler.)
 class Interruptible {
  public:
   Interruptible() {
@@ -29,15 +30,20 @@ class Interruptible {
     struct sigaction action = {};
     action.sa_handler = [](int) { interrupted = true; };
     action.sa_flags = SA_RESETHAND;
-    sigaction(SIGINT, &action, &before_);
+    sigaction(SIGINT, &action, &before_interrupt_);
+    sigaction(SIGTERM, &action, &before_terminate_);
   }
-  ~Interruptible() { sigaction(SIGINT, &before_, nullptr); }
+  ~Interruptible() {
+    sigaction(SIGINT, &before_interrupt_, nullptr);
+    sigaction(SIGTERM, &before_terminate_, nullptr);
+  }
 
   Interruptible(const Interruptible&) = delete;
   Interruptible& operator=(const Interruptible&) = delete;
 
  private:
-  struct sigaction before_;
+  struct sigaction before_interrupt_;
+  struct sigaction before_terminate_;
 };
 
 // One line, written over again and again.

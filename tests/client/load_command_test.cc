@@ -158,15 +158,17 @@ TEST_F(Load, OfAServerThatDiesReportsWhatItHasAndFails) {
 }
 
 TEST_F(Load, EndsWithWhatWasMeasuredWhenItIsInterrupted) {
-  std::thread interrupter([] {
-    std::this_thread::sleep_for(milliseconds(500));
-    raise(SIGINT);
-  });
-  const CommandResult run = Run({"--duration", "1m"});
-  interrupter.join();
-  EXPECT_EQ(run.exit_code, 1);
-  EXPECT_THAT(run.err, HasSubstr("the test ended early: it was interrupted"));
-  EXPECT_GT(Result().steps.at(0).call_count, 0u);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    std::thread interrupter([signal] {
+      std::this_thread::sleep_for(milliseconds(500));
+      raise(signal);
+    });
+    const CommandResult run = Run({"--duration", "1m"});
+    interrupter.join();
+    EXPECT_EQ(run.exit_code, 1) << signal;
+    EXPECT_THAT(run.err, HasSubstr("the test ended early: it was interrupted"));
+    EXPECT_GT(Result().steps.at(0).call_count, 0u);
+  }
 }
 
 TEST(LoadFlags, ThatCannotBeAreRefusedByName) {
