@@ -14,6 +14,7 @@ from boltzmann.aio_stream import AsyncSampleStream
 from boltzmann.connection import CallMetadata, Options, check_timeout
 from boltzmann.logits import Logits
 from boltzmann.replies import DescribeReply, SampleReply, ScoreReply, ServerInfo, VerifyReply
+from boltzmann.v1 import sampler_pb2 as pb
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -136,7 +137,7 @@ class AsyncClient:
     ) -> AsyncSampleStream:
         """As `Client.stream`; an asynchronous context manager."""
         method = self._channel.stream_stream(
-            requests.SAMPLER + "StreamSample", None, requests.pb.StreamSampleResponse.FromString
+            requests.SAMPLER + "StreamSample", None, pb.StreamSampleResponse.FromString
         )
         metadata = self._metadata.of_call(request_id, traceparent)
         return AsyncSampleStream(method(metadata=metadata), self._seconds(timeout))

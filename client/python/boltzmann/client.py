@@ -15,6 +15,7 @@ from boltzmann.logits import Logits
 from boltzmann.replies import DescribeReply, SampleReply, ScoreReply, ServerInfo, VerifyReply
 from boltzmann.shared_memory import SharedRing
 from boltzmann.stream import SampleStream
+from boltzmann.v1 import sampler_pb2 as pb
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -193,7 +194,7 @@ class Client:
         """Opens one call for many steps of `sample`; `timeout` is for each reply. A context
         manager."""
         call = self._channel.stream_stream(
-            requests.SAMPLER + "StreamSample", None, requests.pb.StreamSampleResponse.FromString
+            requests.SAMPLER + "StreamSample", None, pb.StreamSampleResponse.FromString
         )
         metadata = self._metadata.of_call(request_id, traceparent)
         return SampleStream(call, metadata, self._seconds(timeout))

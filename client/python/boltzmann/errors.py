@@ -157,7 +157,8 @@ def timed_out(seconds: float) -> CallError:
 
 def from_rpc(error: grpc.RpcError) -> CallError:
     """What a failed call of gRPC's, blocking or asyncio, is to the caller."""
-    details = dict(error.trailing_metadata() or ()).get(_DETAILS_KEY, b"")
+    # Not dict(metadata): that of asyncio calls has keys() unlike those of a mapping.
+    details = dict(iter(error.trailing_metadata() or ())).get(_DETAILS_KEY, b"")
     try:
         status = error_pb2.Status.FromString(details)
         return _make(error.code(), error.details() or "", status)

@@ -126,11 +126,11 @@ def _row_bytes(bits: np.ndarray) -> list[memoryview]:
     if bits.size == 0:
         raise ValueError(f"logits: the shape {bits.shape} holds none: give at least a row of one")
     if bits.flags.c_contiguous:
-        return [memoryview(bits.reshape(-1).view(np.uint8))]
+        return [bits.reshape(-1).view(np.uint8).data]
     if bits.shape[1] > 1 and bits.strides[1] != bits.itemsize:
         raise ValueError(f"logits: the logits of a row lie {bits.strides[1]} bytes apart: give "
                          "np.ascontiguousarray(logits)")
-    return [memoryview(np.ascontiguousarray(row).view(np.uint8)) for row in bits]
+    return [np.ascontiguousarray(row).view(np.uint8).data for row in bits]
 
 
 @dataclass(frozen=True, eq=False)
