@@ -122,7 +122,7 @@ def test_what_travels_with_a_call(directory):
     method, metadata, left = seen[0]
     assert method == "/boltzmann.v1.SamplerService/Sample"
     assert metadata["x-request-id"] == "r-1" and metadata["traceparent"] == trace
-    assert metadata["authorization"] == "Bearer first" and 6 < left <= 7
+    assert metadata["authorization"] == "Bearer first" and 3 < left < 8
     assert seen[1][1]["authorization"] == "Bearer second-longer"
     assert seen[1][1]["boltzmann-caller"] == metadata["boltzmann-caller"]
     assert seen[2][1]["boltzmann-caller"] == "me" and "x-request-id" not in seen[2][1]

@@ -43,12 +43,12 @@ def test_a_step_of_fewer_rows(sampler, rows, shared_memory_directory):
 
 
 def test_slots_do_not_overlap_and_are_given_back(sampler, rows, shared_memory_directory):
-    odd = (6, 999)  # no multiple of a slot's alignment
-    with sampler.shared_memory(shared_memory_directory, odd, "float16", slot_count=2) as ring:
+    odd = np.ascontiguousarray(rows[:, :999]).astype(np.float16)  # no multiple of the alignment
+    with sampler.shared_memory(shared_memory_directory, odd.shape, "float16") as ring:
         first, second = ring.acquire(), ring.acquire()
-        first.logits[:], second.logits[:] = 1, 2
-        assert (first.logits == 1).all()
-        assert sampler.score(second, [0] * 6).row_errors == ()
+        first.logits[:], second.logits[:] = odd, -odd
+        assert sampler.sample(first, seed=1).message == sampler.sample(odd, seed=1).message
+        assert sampler.sample(second, seed=1).message == sampler.sample(-odd, seed=1).message
         with pytest.raises(TimeoutError, match="no slot was given back for 0.05 s"):
             ring.acquire(0.05)
         first.release()

@@ -112,6 +112,21 @@ def test_a_stream_without_answers_is_ended(directory, answer, error):
         assert time.monotonic() - began < 15
 
 
+def test_closing_a_stream_does_not_wait_for_results_that_are_due(directory):
+    with FakeServer(directory, answer_stream=mute) as server:
+        began = time.monotonic()
+        with boltzmann.Client(server.target, timeout=15) as client, client.stream() as stream:
+            stream.submit(ROW)
+
+        async def asynchronously():
+            async with boltzmann.AsyncClient(server.target, timeout=15) as client:
+                async with client.stream() as stream:
+                    await stream.submit(ROW)
+
+        asyncio.run(asynchronously())
+        assert time.monotonic() - began < 10
+
+
 def test_no_thread_is_left_behind(target):
     before = {thread for thread in threading.enumerate()}
     with boltzmann.Client(target) as client, client.stream() as stream:

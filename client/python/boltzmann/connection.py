@@ -19,8 +19,6 @@ Metadata = tuple[tuple[str, str], ...]
 
 _MAX_ATTEMPTS = 5
 """More are silently taken as 5 by gRPC."""
-_MAX_METADATA_BYTES = 1 << 20
-"""Room for long lists of violations; gRPC's default is 8 KiB."""
 _MAX_CALLER_LENGTH = 128
 
 
@@ -73,7 +71,6 @@ class Options:
         arguments: list[tuple[str, Any]] = [
             ("grpc.max_receive_message_length", -1),
             ("grpc.max_send_message_length", -1),
-            ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
             ("grpc.enable_http_proxy", 0),
             ("grpc.enable_retries", int(self.max_attempts > 1)),
             ("grpc.service_config", self._service_config()),
