@@ -48,7 +48,8 @@ def start_server(program, directory):
 @pytest.fixture(scope="session")
 def shared_memory_directory():
     """Where the session's server takes shared memory from."""
-    path = Path(tempfile.mkdtemp(prefix="bz", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+    tmpfs = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    path = Path(tempfile.mkdtemp(prefix="bz", dir=tmpfs))
     yield path
     shutil.rmtree(path)
 

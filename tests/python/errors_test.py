@@ -1,8 +1,10 @@
 """What calls fail with, and what every call carries."""
 
 import asyncio
+import os
 import socket
 import time
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -177,8 +179,10 @@ def test_calls_go_to_each_of_several_servers(start_server, directory, program):
 def connections_to(server):
     """The ports of the server's that somebody is connected to."""
     ports = {int(target.rsplit(":", 1)[1]) for target in server.targets}
-    with open("/proc/net/tcp") as table:
-        fields = [line.split() for line in table.readlines()[1:]]
+    fields = []
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):  # gRPC may listen to IPv4 by an IPv6 socket
+        if os.path.exists(table):
+            fields += [line.split() for line in Path(table).read_text().splitlines()[1:]]
     return ports & {int(line[1].rsplit(":", 1)[1], 16) for line in fields if line[3] == "01"}
 
 

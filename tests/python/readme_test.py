@@ -28,7 +28,8 @@ def test_the_readme_of_the_package(local, monkeypatch, capsys):
     client, error, connections, stream, ring, sparse = examples
     names = {}
     # One client for all, open to the end.
-    exec(client.replace("with boltzmann", "if sampler := boltzmann").replace(" as sampler", ""), names)
+    open_client = client.replace("with boltzmann", "if sampler := boltzmann")
+    exec(open_client.replace(" as sampler", ""), names)
     for text in (error, stream, ring, sparse):
         exec(text, names)
     names["sampler"].close()

@@ -5,6 +5,14 @@
         reply.token_ids
 """
 
+try:
+    import boltzmann.v1.sampler_pb2
+except ModuleNotFoundError as error:
+    if error.name != "boltzmann.v1.sampler_pb2":
+        raise
+    raise ImportError("the API's messages are not generated: run client/python/generate.sh"
+                      ) from None
+
 from boltzmann.aio import AsyncClient
 from boltzmann.aio_stream import AsyncSampleStream
 from boltzmann.client import Client

@@ -151,7 +151,8 @@ def internal(message: str) -> CallError:
 def timed_out(seconds: float) -> CallError:
     """The error for a reply on a stream that did not come in time."""
     return DeadlineExceeded(
-        grpc.StatusCode.DEADLINE_EXCEEDED, f"no reply came within {seconds:g} s: the stream is ended"
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        f"no reply came within {seconds:g} s: the stream is ended",
     )
 
 

@@ -84,7 +84,8 @@ def raw(logits: Any, name: str = "logits") -> tuple[np.ndarray, str]:
     type. Of bfloat16 the bits are uint16 or int16, else they are floats."""
     if isinstance(logits, Bfloat16):
         if not isinstance(logits.bits, np.ndarray) or logits.bits.dtype.str[1:] not in ("u2", "i2"):
-            raise TypeError(f"{name}: Bfloat16({shown(logits.bits)}) is no array of uint16 or int16")
+            raise TypeError(f"{name}: Bfloat16({shown(logits.bits)}) is no array of uint16 or "
+                            "int16")
         return logits.bits, "bfloat16"
     if is_tensor(logits):
         return _tensor_bits(logits, name)

@@ -92,8 +92,13 @@ def describe(logits: Logits, top_count: int, all_tokens: bool, fields: Mapping[s
     return Request(SAMPLER + "Describe", chunks, pb.DescribeResponse, convert)
 
 
-def verify(logits: Logits, draft_token_ids: Sequence[Any], draft_probabilities: Sequence[Any] | None,
-           masks: Sequence[Any] | None, fields: Mapping[str, Any]) -> Request[VerifyReply]:
+def verify(
+    logits: Logits,
+    draft_token_ids: Sequence[Any],
+    draft_probabilities: Sequence[Any] | None,
+    masks: Sequence[Any] | None,
+    fields: Mapping[str, Any],
+) -> Request[VerifyReply]:
     """`Verify`: sequences with drafted tokens, n + 1 rows each."""
     payload = payload_of(logits)
     if not is_list(draft_token_ids):
@@ -175,8 +180,8 @@ def _one_each(name: str, value: Sequence[Any] | None, count: int) -> Sequence[An
     if value is None:
         return [None] * count
     if not is_list(value) or len(value) != count:
-        raise ValueError(f"{name}: {shown(value)} is no list of {count}: give one entry a sequence, "
-                         "None for none")
+        raise ValueError(f"{name}: {shown(value)} is no list of {count}: give one entry a "
+                         "sequence, None for none")
     return value
 
 

@@ -45,7 +45,7 @@ def is_list(value: object) -> bool:
 
 
 def depth(value: object) -> int:
-    """How many lists are around the value's elements; of a flat list only the first is looked at."""
+    """How many lists are around the value's elements. Looks at the first of a flat list only."""
     if not is_list(value):
         return 0
     if hasattr(value, "ndim"):

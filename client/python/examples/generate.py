@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # as long as it is
 
 import boltzmann  # noqa: E402
 
-CORPORA = [Path("/usr/share/common-licenses/GPL-3"), Path(__file__).resolve().parents[3] / "README.md"]
+CORPORA = [Path("/usr/share/common-licenses/GPL-3"),
+           Path(__file__).resolve().parents[3] / "README.md"]
 
 
 class Model:
@@ -51,7 +52,8 @@ class Model:
             if followers is not None and order <= len(history):
                 seen, kinds = followers.total(), len(followers)
                 probabilities *= kinds / (seen + kinds)
-                probabilities[list(followers)] += np.array(list(followers.values())) / (seen + kinds)
+                counts = np.array(list(followers.values()))
+                probabilities[list(followers)] += counts / (seen + kinds)
         return np.log(probabilities).astype(np.float32)[None, :]
 
 
