@@ -48,8 +48,8 @@ run_preset() {
 }
 
 case "$*" in
-  "") presets=(release) groups=(build test) ;;
-  --all) presets=("${ALL[@]}") groups=(build test clang) ;;
+  "") presets=(release) groups=(build test python) ;;
+  --all) presets=("${ALL[@]}") groups=(build test python clang) ;;
   *)
     echo "usage: tests/run.sh [--all]" >&2
     exit 2

@@ -1,0 +1,1 @@
+"""Messages of errors; see `boltzmann.rpc.v1`."""
