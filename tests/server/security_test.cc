@@ -257,6 +257,53 @@ TEST_F(Tls, PortScansAndCallersWhoDawdleAreHungUpOnAndHarmNobody) {
   }
 }
 
+// A string of HPACK, not compressed.
+std::string HpackString(const std::string& text) {
+  constexpr size_t kPrefix = 127;
+  if (text.size() < kPrefix) return std::string(1, static_cast<char>(text.size())) + text;
+  std::string size(1, static_cast<char>(kPrefix));
+  size_t left = text.size() - kPrefix;
+  for (; left >= 128; left /= 128) size += static_cast<char>(left % 128 + 128);
+  return size + static_cast<char>(left) + text;
+}
+
+// A frame of HTTP/2.
+std::string Frame(char type, char flags, char stream, const std::string& payload) {
+  const size_t size = payload.size();
+  return std::string({static_cast<char>(size >> 16), static_cast<char>(size >> 8),
+                      static_cast<char>(size), type, flags, 0, 0, 0, stream}) +
+         payload;
+}
+
+// A connection's first call, with these headers.
+std::string CallWith(const std::vector<std::pair<std::string, std::string>>& headers) {
+  std::string block;
+  for (const auto& [name, value] : headers)
+    block += std::string(1, '\0') + HpackString(name) + HpackString(value);
+  return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(4, 0, 0, "") + Frame(1, 5, 1, block);
+}
+
+// CVE-2023-1428: gRPC 1.51 to 1.52 may abort on such headers.
+TEST(Headers, ThatAreWrongAndTooManyDoNotEndTheServer) {
+  const auto server = StartServer();
+  const std::string& address = server->addresses().front();
+  for (const std::pair<std::string, std::string>& bad :
+       {std::pair<std::string, std::string>{"te", "x"}, {":scheme", "x"},
+        {"grpclb_client_stats", "x"}, {"grpc-timeout", "-1S"}, {"data-bin", "!!!"}}) {
+    for (const size_t size : {10, 9000, 16000}) {
+      const RawConnection connection(
+          address, CallWith({{":method", "POST"},
+                             {":scheme", "http"},
+                             {":path", "/boltzmann.v1.SamplerService/Sample"},
+                             {":authority", "x"},
+                             bad,
+                             {"content-type", "application/grpc"},
+                             {"big", std::string(size, 'a')}}));
+      EXPECT_TRUE(Sample(*server, {}).ok()) << bad.first << " " << size;
+    }
+  }
+}
+
 TEST(Listen, BeyondLoopbackNeedsTlsAndToKnowItsCallersUnlessToldOtherwise) {
   Authority authority;
   const Identity identity = authority.Issue("server", kLocal);
