@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "client/call_error.h"
 #include "client/random_name.h"
 #include "client/target.h"
@@ -74,19 +76,25 @@ absl::StatusOr<std::shared_ptr<TokenFile>> OpenTokenFile(const ClientOptions& op
   return TokenFile::Open(options.token_file);
 }
 
-// Calls go to all servers by turns, but those whose health service says that they drain. Streams
-// are tried again by gRPC, which obeys a server that says when to come back, in the metadata
-// `grpc-retry-pushback-ms`; unary calls are by the client itself (client.cc).
-std::string ServiceConfig(int max_attempts) {
-  const std::string retries = absl::StrFormat(R"("methodConfig": [{
-      "name": [{"service": "boltzmann.v1.SamplerService", "method": "StreamSample"}],
-      "retryPolicy": {
-        "maxAttempts": %d, "initialBackoff": "0.05s", "maxBackoff": "1s", "backoffMultiplier": 2,
-        "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]}}],)",
-                                              max_attempts);
-  return absl::StrCat("{", max_attempts > 1 ? retries : "", R"(
-      "loadBalancingConfig": [{"round_robin": {}}],
-      "healthCheckConfig": {"serviceName": "boltzmann.v1.SamplerService"}})");
+// Streams are tried again by gRPC, which obeys a server that says when to come back, in the
+// metadata `grpc-retry-pushback-ms`; unary calls are by the client itself (retry.h).
+constexpr char kRetries[] = R"("methodConfig": [{
+    "name": [{"service": "boltzmann.v1.SamplerService", "method": "StreamSample"}],
+    "retryPolicy": {
+      "maxAttempts": %d, "initialBackoff": "0.05s", "maxBackoff": "1s", "backoffMultiplier": 2,
+      "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]}}])";
+
+// Where there may be several servers, they get calls by turns, but none whose health service says
+// that it drains: that one would answer fast, and so use up a call's attempts. A single server can
+// say itself why it takes no calls, and is not watched.
+constexpr char kByTurns[] = R"("loadBalancingConfig": [{"round_robin": {}}],
+    "healthCheckConfig": {"serviceName": "boltzmann.v1.SamplerService"})";
+
+std::string ServiceConfig(const ClientOptions& options) {
+  std::vector<std::string> parts;
+  if (options.max_attempts > 1) parts.push_back(absl::StrFormat(kRetries, options.max_attempts));
+  if (CountServers(options.target) != ServerCount::kOne) parts.push_back(kByTurns);
+  return absl::StrCat("{", absl::StrJoin(parts, ", "), "}");
 }
 
 // The chunks that sockets are read in stay as they are: larger ones help no reply below a megabyte,
@@ -98,7 +106,7 @@ grpc::ChannelArguments ChannelArgumentsFor(const ClientOptions& options) {
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, options.own_connection);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, options.max_attempts > 1);
-  arguments.SetServiceConfigJSON(ServiceConfig(options.max_attempts));
+  arguments.SetServiceConfigJSON(ServiceConfig(options));
   // A request is tried again only while it fits this; the default is 256 KiB, half a row.
   arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, std::numeric_limits<int>::max());
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
@@ -122,7 +130,7 @@ absl::StatusOr<Connection> Connect(const ClientOptions& options) {
       options.timeout, options.caller);
   if (!connection.ok()) return connection;
   connection->max_attempts = options.max_attempts;
-  connection->lists_several_servers = ListsSeveralServers(options.target);
+  connection->lists_several_servers = CountServers(options.target) == ServerCount::kSeveral;
   connection->token_file = *std::move(token_file);
   return connection;
 }

@@ -27,12 +27,20 @@ std::string HostOf(std::string_view address) {
   return std::string(has_port ? address.substr(0, address.find(':')) : address);
 }
 
+bool IsLocalhost(const std::string& host) { return absl::EqualsIgnoreCase(host, "localhost"); }
+
+bool IsAddress(const std::string& host) {
+  in6_addr any;
+  return inet_pton(AF_INET, host.c_str(), &any) == 1 ||
+         inet_pton(AF_INET6, host.c_str(), &any) == 1;
+}
+
 bool IsLoopback(const std::string& host) {
   in_addr four;
   if (inet_pton(AF_INET, host.c_str(), &four) == 1) return ntohl(four.s_addr) >> 24 == 127;
   in6_addr six;
   if (inet_pton(AF_INET6, host.c_str(), &six) == 1) return IN6_IS_ADDR_LOOPBACK(&six);
-  return absl::EqualsIgnoreCase(host, "localhost");
+  return IsLocalhost(host);
 }
 
 // The addresses of a target that is no Unix socket. gRPC looks up by DNS what has no scheme that it
@@ -59,8 +67,12 @@ bool StaysOnThisHost(std::string_view target) {
                      [](const std::string& address) { return IsLoopback(HostOf(address)); });
 }
 
-bool ListsSeveralServers(std::string_view target) {
-  return IsAddressList(target) && target.find(',') != std::string_view::npos;
+ServerCount CountServers(std::string_view target) {
+  if (IsUnixSocket(target)) return ServerCount::kOne;
+  const std::vector<std::string> addresses = AddressesOf(target);
+  if (addresses.size() > 1) return ServerCount::kSeveral;
+  const std::string host = HostOf(addresses.front());
+  return IsAddress(host) || IsLocalhost(host) ? ServerCount::kOne : ServerCount::kUnknown;
 }
 
 }  // namespace boltzmann::client

@@ -14,9 +14,12 @@ bool IsUnixSocket(std::string_view target);
 // and what is not understood here is taken to be elsewhere.
 bool StaysOnThisHost(std::string_view target);
 
-// Whether it lists several addresses: "ipv4:10.0.0.1:50051,10.0.0.2:50051", or "ipv6:...". How many
-// a name stands for is not known before it is looked up.
-bool ListsSeveralServers(std::string_view target);
+enum class ServerCount { kOne, kSeveral, kUnknown };
+
+// How many servers it names. Several: a list, "ipv4:10.0.0.1:50051,10.0.0.2:50051" or "ipv6:...".
+// One: a Unix socket, one address, or the name localhost. For how many any other name stands, is
+// not known before it is looked up.
+ServerCount CountServers(std::string_view target);
 
 }  // namespace boltzmann::client
 

@@ -46,6 +46,11 @@ absl::Status CheckTogether(const ClientOptions& options) {
                      " speaks no TLS, since no other host can reach it: leave the tls_ options out "
                      "there"));
   }
+  if (!options.tls_ca_file.empty() && options.tls_server_name.empty() &&
+      CountServers(options.target) == ServerCount::kSeveral) {
+    return absl::InvalidArgumentError(
+        "tls_server_name: is needed for a list of servers: name what all their certificates have");
+  }
   return absl::OkStatus();
 }
 
