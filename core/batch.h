@@ -51,6 +51,8 @@ enum class RowStatus : uint8_t {
   kLogitsChanged,        // it is shared, and was seen to change while it was read
 };
 
+constexpr int kRowStatusCount = 7;
+
 // Whether a row of this status has an answer.
 constexpr bool IsAnswered(RowStatus status) {
   return status == RowStatus::kOk || status == RowStatus::kCandidatesExhausted;

@@ -80,6 +80,7 @@ class Engine::Workers {
   const InstructionSet instruction_set;
 
   int count() const { return pool_.worker_count(); }
+  std::chrono::nanoseconds busy_time() const { return pool_.busy_time(); }
 
   void Start(Batch& batch, Done done) {
     // Owns itself: it is deleted when it is done.
@@ -190,6 +191,8 @@ Engine::Engine(const EngineOptions& options)
 Engine::~Engine() = default;
 
 int Engine::worker_count() const { return workers_->count(); }
+
+std::chrono::nanoseconds Engine::busy_time() const { return workers_->busy_time(); }
 
 InstructionSet Engine::instruction_set() const { return workers_->instruction_set; }
 

@@ -53,6 +53,9 @@ class Engine {
 
   InstructionSet instruction_set() const;
 
+  // How long workers have been at work, added up: two that work for a second make two seconds.
+  std::chrono::nanoseconds busy_time() const;
+
   // Starts sampling and returns; of a batch of fewer than kSmallBatch logits maybe once it is
   // sampled. Allocates room for the results; after that
   // nothing is allocated for a row once the workers have met its like.

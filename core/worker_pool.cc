@@ -5,7 +5,8 @@
 
 namespace boltzmann::core {
 
-WorkerPool::WorkerPool(int worker_count, std::chrono::microseconds spin) : spin_(spin) {
+WorkerPool::WorkerPool(int worker_count, std::chrono::microseconds spin)
+    : seat_count_(worker_count), seats_changed_(std::chrono::steady_clock::now()), spin_(spin) {
   for (int seat = worker_count; seat-- > 0;) free_seats_.push_back(seat);
   threads_.reserve(worker_count);
   for (int i = 0; i < worker_count; ++i) threads_.emplace_back([this] { Work(); });
@@ -35,7 +36,7 @@ bool WorkerPool::TryRun(Job& job) {
   if (!queue_.empty() || free_seats_.empty()) return false;
   const int seat = TakeSeat();
   while (job.next_ < job.count_) RunItem(seat, job, job.next_++);
-  free_seats_.push_back(seat);
+  ReturnSeat(seat);
   if (!queue_.empty()) {  // a worker may be waiting for the seat
     changes_.fetch_add(1, std::memory_order_relaxed);
     work_or_stop_.NotifyOne();
@@ -60,13 +61,16 @@ void WorkerPool::Work() {
     if (!CanWork() && !ended) Await();
     if (stopping_ && queue_.empty()) return;
     if (!CanWork()) continue;
-    Job& job = *queue_.front();
     const int seat = TakeSeat();
-    const bool last = RunItem(seat, job, Claim(job));
-    free_seats_.push_back(seat);
-    if (!last) continue;
+    Job* finished = nullptr;
+    while (finished == nullptr && !queue_.empty()) {
+      Job& job = *queue_.front();
+      if (RunItem(seat, job, Claim(job))) finished = &job;
+    }
+    ReturnSeat(seat);
+    if (finished == nullptr) continue;
     finished_.NotifyAll();
-    FinishJob(job);
+    FinishJob(*finished);
   }
 }
 
@@ -82,7 +86,29 @@ void WorkerPool::Await() {
   while (!CanWork() && !(stopping_ && queue_.empty())) work_or_stop_.Wait(mutex_);
 }
 
+std::chrono::nanoseconds WorkerPool::busy_time() const {
+  MutexLock lock(mutex_);
+  return busy_ + BusySince(std::chrono::steady_clock::now());
+}
+
+std::chrono::nanoseconds WorkerPool::BusySince(std::chrono::steady_clock::time_point now) const {
+  const auto taken = seat_count_ - static_cast<int64_t>(free_seats_.size());
+  return taken * std::chrono::duration_cast<std::chrono::nanoseconds>(now - seats_changed_);
+}
+
+void WorkerPool::AddBusyTime() {
+  const auto now = std::chrono::steady_clock::now();
+  busy_ += BusySince(now);
+  seats_changed_ = now;
+}
+
+void WorkerPool::ReturnSeat(int seat) {
+  AddBusyTime();
+  free_seats_.push_back(seat);
+}
+
 int WorkerPool::TakeSeat() {
+  AddBusyTime();
   const int seat = free_seats_.back();
   free_seats_.pop_back();
   return seat;

@@ -46,7 +46,10 @@ class WorkerPool {
   // Waits for the jobs that were started.
   ~WorkerPool();
 
-  int worker_count() const { return static_cast<int>(threads_.size()); }
+  int worker_count() const { return seat_count_; }
+
+  // How long seats have been taken, added up, ever.
+  std::chrono::nanoseconds busy_time() const;
 
   // Hands the job to the workers and returns. It must live until it is done.
   void Start(Job& job);
@@ -66,6 +69,11 @@ class WorkerPool {
     return !queue_.empty() && !free_seats_.empty();
   }
   int TakeSeat() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReturnSeat(int seat) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Adds the time since seats were last taken or returned.
+  void AddBusyTime() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::chrono::nanoseconds BusySince(std::chrono::steady_clock::time_point now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Has the job's `done` called, with the mutex released.
   void FinishJob(Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Waits for work or the end: awake for a moment, since the next batch often comes at once
@@ -76,11 +84,14 @@ class WorkerPool {
   // Runs one item with the mutex released. Returns whether it was the last to finish.
   bool RunItem(int seat, Job& job, int item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  Mutex mutex_;
+  const int seat_count_;
+  mutable Mutex mutex_;
   Condition work_or_stop_;
   Condition finished_;                               // a job run within another may have finished
   std::vector<Job*> queue_ ABSL_GUARDED_BY(mutex_);  // jobs with unclaimed items
   std::vector<int> free_seats_ ABSL_GUARDED_BY(mutex_);
+  std::chrono::nanoseconds busy_ ABSL_GUARDED_BY(mutex_){0};  // up to seats_changed_
+  std::chrono::steady_clock::time_point seats_changed_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::atomic<int> changes_ = 0;  // reasons to look for work, ever: what an idle worker watches
   const std::chrono::microseconds spin_;

@@ -8,14 +8,16 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "boltzmann/rpc/v1/error.pb.h"
 #include "boltzmann/v1/sampler.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
+#include "server/address.h"
 #include "server/explorer_page.h"
 #include "server/http_server.h"
+#include "server/log.h"
 
 namespace boltzmann::server {
 namespace {
@@ -26,35 +28,27 @@ constexpr HttpLimits kLimits;
 constexpr std::chrono::seconds kTimeout(10);
 
 constexpr char kJson[] = "application/json";
+constexpr char kText[] = "text/plain; charset=utf-8";
+constexpr char kMetricsType[] = "text/plain; version=0.0.4; charset=utf-8";
+
+constexpr char kMetrics[] = "/metrics";
+constexpr char kAlive[] = "/healthz";
+constexpr char kReady[] = "/readyz";
+constexpr char kLogLevel[] = "/log_level";
 
 // The page may run its own script and call where it came from; nothing else.
 constexpr char kPolicy[] =
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-struct Address {
-  std::string host;
-  int port = 0;
-};
-
-absl::StatusOr<Address> Split(const std::string& listen) {
-  const size_t colon = listen.rfind(':');
-  Address address;
-  if (colon == std::string::npos || colon == 0 ||
-      !absl::SimpleAtoi(listen.substr(colon + 1), &address.port) || address.port < 0 ||
-      address.port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("admin_listen: ", listen, " is not HOST:PORT, such as 127.0.0.1:8080"));
-  }
-  address.host = listen.substr(0, colon);
-  if (address.host.front() == '[' && address.host.back() == ']') {
-    address.host = address.host.substr(1, address.host.size() - 2);
-  }
-  return address;
+// Whether other hosts may have it.
+bool IsForAll(const std::string& path) {
+  return path == kMetrics || path == kAlive || path == kReady;
 }
 
-bool IsLoopback(const std::string& host) {
-  return absl::StartsWith(host, "127.") || host == "localhost" || host == "::1";
+void Say(bool good, const char* yes, const char* no, httplib::Response& response) {
+  response.status = good ? 200 : 503;
+  response.set_content(absl::StrCat(good ? yes : no, "\n"), kText);
 }
 
 // HOST of a Host header.
@@ -117,10 +111,14 @@ void Call(v1::SamplerService::Stub& stub,
 
 class Admin::Running {
  public:
-  Running(Address address, std::shared_ptr<grpc::ChannelInterface> channel)
-      : address_(std::move(address)), stub_(v1::SamplerService::NewStub(channel)) {
+  Running(Address address, AdminSources sources)
+      : address_(std::move(address)),
+        sources_(std::move(sources)),
+        stub_(v1::SamplerService::NewStub(sources_.channel)) {
     Configure();
-    AddPages();
+    AddFigures();
+    AddExplorer();
+    AddLogLevel();
   }
 
   ~Running() {
@@ -138,8 +136,7 @@ class Admin::Running {
       return absl::UnavailableError(
           absl::StrCat("admin_listen: cannot listen on ", listen, ": name another port"));
     }
-    const bool is_ipv6 = address_.host.find(':') != std::string::npos;
-    name_ = absl::StrCat(is_ipv6 ? "[" : "", address_.host, is_ipv6 ? "]" : "", ":", address_.port);
+    name_ = Join(address_.host, address_.port);
     thread_ = std::thread([this] { http_.listen_after_bind(); });
     while (!http_.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     return absl::OkStatus();
@@ -170,17 +167,24 @@ class Admin::Running {
                                  " bytes: call over gRPC"));
       }
       Fail(response, response.status, absl::StatusCode::kNotFound,
-           "there is /, and /api/info, /api/sample and /api/describe");
+           "there is /metrics, /healthz and /readyz; and to this host /, /api/info, /api/sample, "
+           "/api/describe and /log_level");
     });
   }
 
-  // Keeps out what a browser sends for another site.
+  // Keeps from other hosts what is not theirs, and out what a browser sends for another site.
   httplib::Server::HandlerResponse Check(const httplib::Request& request,
                                          httplib::Response& response) const {
     using Outcome = httplib::Server::HandlerResponse;
+    if (IsForAll(request.path)) return Outcome::Unhandled;
     const std::string host = HostOf(request.get_header_value("Host"));
-    const bool is_own = host == "localhost" || host == HostOf(name_);
-    if (IsLoopback(address_.host) && !is_own) {
+    if (!IsLoopback(request.remote_addr)) {
+      Fail(response, 403, absl::StatusCode::kPermissionDenied,
+           "only /metrics, /healthz and /readyz are for other hosts: come from this one, through "
+           "an SSH tunnel or kubectl port-forward");
+      return Outcome::Handled;
+    }
+    if (host != "localhost" && host != "127.0.0.1" && host != "[::1]" && host != HostOf(name_)) {
       Fail(response, 403, absl::StatusCode::kPermissionDenied,
            absl::StrCat("Host: come by the name ", name_, " or localhost"));
       return Outcome::Handled;
@@ -194,7 +198,19 @@ class Admin::Running {
     return Outcome::Unhandled;
   }
 
-  void AddPages() {
+  void AddFigures() {
+    http_.Get(kMetrics, [this](const httplib::Request&, httplib::Response& response) {
+      response.set_content(sources_.metrics(), kMetricsType);
+    });
+    http_.Get(kAlive, [this](const httplib::Request&, httplib::Response& response) {
+      Say(sources_.is_alive(), "alive", "stuck", response);
+    });
+    http_.Get(kReady, [this](const httplib::Request&, httplib::Response& response) {
+      Say(sources_.is_ready(), "ready", "draining", response);
+    });
+  }
+
+  void AddExplorer() {
     http_.Get("/", [](const httplib::Request&, httplib::Response& response) {
       response.set_content(kExplorerPage, "text/html; charset=utf-8");
     });
@@ -210,7 +226,23 @@ class Admin::Running {
                });
   }
 
+  void AddLogLevel() {
+    http_.Get(kLogLevel, [](const httplib::Request&, httplib::Response& response) {
+      response.set_content(CurrentLogLevel() + "\n", kText);
+    });
+    // A browser asks before it sends a PUT for another site, and is not answered.
+    http_.Put(kLogLevel, [](const httplib::Request& request, httplib::Response& response) {
+      const std::string level(absl::StripAsciiWhitespace(request.body));
+      const absl::Status status = SetLogLevel(level);
+      if (!status.ok())
+        return Fail(response, 400, status.code(), std::string(status.message()));
+      Log(LogLevel::warn, "the log level was set", {{"log_level", level}});
+      response.set_content(level + "\n", kText);
+    });
+  }
+
   Address address_;
+  const AdminSources sources_;
   std::string name_;
   const std::unique_ptr<v1::SamplerService::Stub> stub_;
   HttpServer http_{kLimits};
@@ -218,10 +250,10 @@ class Admin::Running {
 };
 
 absl::StatusOr<std::unique_ptr<Admin>> Admin::Start(
-    const std::string& listen, std::shared_ptr<grpc::ChannelInterface> channel) {
-  absl::StatusOr<Address> address = Split(listen);
+    const std::string& listen, AdminSources sources) {
+  absl::StatusOr<Address> address = ParseHostAndPort("admin_listen", listen);
   if (!address.ok()) return address.status();
-  auto running = std::make_unique<Running>(*std::move(address), std::move(channel));
+  auto running = std::make_unique<Running>(*std::move(address), std::move(sources));
   if (absl::Status status = running->Listen(listen); !status.ok()) return status;
   return std::unique_ptr<Admin>(new Admin(std::move(running)));
 }

@@ -134,6 +134,11 @@ void Admission::Close() {
   for (Turn* turn : refused) turn->begin_(Draining());
 }
 
+Admission::Counts Admission::Count() const {
+  core::MutexLock lock(mutex_);
+  return {waiting_, static_cast<uint32_t>(in_flight_.size()), streams_, closed_};
+}
+
 bool Admission::WaitUntilEmpty(Clock::time_point deadline) {
   core::MutexLock lock(mutex_);
   while (!in_flight_.empty()) {

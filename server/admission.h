@@ -83,6 +83,15 @@ class Admission {
   // Grants no further turn. Those who wait for one are told UNAVAILABLE.
   void Close();
 
+  // How things stand.
+  struct Counts {
+    uint32_t waiting = 0;
+    uint32_t in_flight = 0;
+    uint32_t streams = 0;
+    bool closed = false;
+  };
+  Counts Count() const;
+
   // Waits until every turn has ended. Returns whether that was before `deadline`.
   bool WaitUntilEmpty(Clock::time_point deadline);
 
@@ -108,7 +117,7 @@ class Admission {
   absl::Status Full(const Caller& caller) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const AdmissionOptions options_;
-  core::Mutex mutex_;
+  mutable core::Mutex mutex_;
   core::Condition empty_;
   std::unordered_map<std::string, Caller> callers_ ABSL_GUARDED_BY(mutex_);
   std::list<Caller*> callers_with_waiting_ ABSL_GUARDED_BY(mutex_);  // whose turn is next first

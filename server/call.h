@@ -12,9 +12,11 @@
 namespace boltzmann::server {
 
 // Serves a call of one request and one reply. It owns itself, and ends when gRPC is done with it.
-// `method` is its name in the log. It is served as a stream of one message, since only so can it be
+// `name` is the method's in the log.
+// It is served as a stream of one message, since only so can it be
 // left to wait before its request is received.
-grpc::ServerGenericBidiReactor* NewCall(const char* method, std::unique_ptr<Work> work,
+grpc::ServerGenericBidiReactor* NewCall(Method method, const char* name,
+                                        std::unique_ptr<Work> work,
                                         grpc::GenericCallbackServerContext& context,
                                         const Backend& backend);
 

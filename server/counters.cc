@@ -16,6 +16,9 @@ Counters::Counter& Counters::CounterOf(const absl::Status& status) {
       return cancelled_;
     case absl::StatusCode::kUnavailable:
       return unavailable_;
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kPermissionDenied:
+      return denied_;
     case absl::StatusCode::kResourceExhausted:
       return PushbackMs(status) == "-1" ? invalid_ : pushed_back_;
     default:
@@ -32,6 +35,7 @@ v1::Counters Counters::Read() const {
   counters.set_expired_count(expired_.load(std::memory_order_relaxed));
   counters.set_cancelled_count(cancelled_.load(std::memory_order_relaxed));
   counters.set_unavailable_count(unavailable_.load(std::memory_order_relaxed));
+  counters.set_denied_count(denied_.load(std::memory_order_relaxed));
   counters.set_received_bytes(received_bytes_.load(std::memory_order_relaxed));
   *counters.mutable_queued_time() =
       ToProto(std::chrono::nanoseconds(queued_ns_.load(std::memory_order_relaxed)));

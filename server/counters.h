@@ -41,6 +41,7 @@ class Counters {
   Counter expired_ = 0;
   Counter cancelled_ = 0;
   Counter unavailable_ = 0;
+  Counter denied_ = 0;
   Counter received_bytes_ = 0;
   Counter queued_ns_ = 0;
   Counter computed_ns_ = 0;

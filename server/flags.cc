@@ -22,7 +22,7 @@
 ABSL_FLAG(
     std::string, listen, "127.0.0.1:50051",
     "Where to listen: HOST:PORT (port 0: one that is free) or unix:PATH, several by commas or "
-    "by repeating the flag. Beyond loopback, anybody who reaches the port can call.");
+    "by repeating the flag. Beyond loopback, TLS and callers' certificates or tokens are needed.");
 ABSL_FLAG(std::string, unix_socket_mode, "0755",
           "Permissions of Unix sockets, in octal. To connect, a user must be allowed to write.");
 ABSL_FLAG(int32_t, workers, 0, "Threads that sample. 0: one for each processor.");
@@ -49,9 +49,32 @@ ABSL_FLAG(absl::Duration, max_idle_time,
           absl::FromChrono(boltzmann::server::Limits().max_idle_time),
           "How long a call in flight may keep the server waiting, for its request or for its reply "
           "to be taken, while others wait for its place.");
+ABSL_FLAG(uint32_t, max_connections, boltzmann::server::Limits().max_connections,
+          "The most connections. Those that come beyond it are closed at once.");
+ABSL_FLAG(absl::Duration, max_connection_age,
+          absl::FromChrono(boltzmann::server::Limits().max_connection_age),
+          "How long a connection may live, so that callers find servers that have come since. Its "
+          "calls and streams end as they would.");
+ABSL_FLAG(std::string, tls_cert_file, "",
+          "The server's certificate, and those that vouch for it, in PEM: then HOST:PORT addresses "
+          "speak TLS. Read again when it changes, like the key and the client CA. Empty: no TLS.");
+ABSL_FLAG(std::string, tls_key_file, "", "The certificate's private key, in PEM.");
+ABSL_FLAG(std::string, tls_client_ca_file, "",
+          "Who signs callers' certificates, in PEM: then callers over TLS need one. Empty: none.");
+ABSL_FLAG(std::string, tls_allowed_clients, "",
+          "Of callers with a certificate, those who may call, separated by commas: DNS or URI "
+          "names, or common names of certificates without. Empty: all.");
+ABSL_FLAG(std::string, token_file, "",
+          "A file of tokens, one a line: then every call but health needs the metadata "
+          "'authorization: Bearer TOKEN'. Read again when it changes. Empty: none.");
+ABSL_FLAG(bool, allow_insecure, false,
+          "Listen beyond loopback even without TLS, or without callers' certificates or tokens.");
 ABSL_FLAG(std::string, admin_listen, "",
-          "Where to serve the explorer, a page for browsers: HOST:PORT (port 0: one that is free). "
-          "There is no authentication, so stay on loopback. Empty: nowhere.");
+          "Where to serve metrics (/metrics), health (/healthz, /readyz) and, to this host only, "
+          "the explorer: HOST:PORT (port 0: one that is free). Empty: nowhere.");
+ABSL_FLAG(std::string, health_listen, "",
+          "Where to serve grpc.health.v1 alone, without TLS or tokens, for probes: HOST:PORT (port "
+          "0: one that is free). Empty: only where the service is.");
 ABSL_FLAG(std::string, shared_memory_dir, "",
           "The one directory whose files callers on this host may share as memory, best on a "
           "tmpfs. Empty: none.");
@@ -67,7 +90,10 @@ ABSL_FLAG(uint64_t, max_listed_tokens, boltzmann::server::Limits().max_listed_to
 ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(20),
           "After SIGTERM, how long running calls may take to finish. Keep it below the time your "
           "orchestrator grants.");
-ABSL_FLAG(std::string, log_level, "info", "trace, debug, info, warning, error or off.");
+ABSL_FLAG(std::string, log_level, "info",
+          "trace, debug, info, warning, error or off. While the server runs, PUT /log_level at "
+          "--admin_listen changes it.");
+ABSL_FLAG(std::string, log_format, "text", "text, for people, or json: one object a line.");
 
 namespace boltzmann::server {
 namespace {
@@ -77,7 +103,10 @@ constexpr const char* kNames[] = {
     "max_row_count", "max_message_bytes", "max_vocab_size",    "max_calls_in_flight",
     "max_streams",   "max_calls_waiting", "max_listed_tokens", "max_idle_time",
     "max_regions",   "shared_memory_dir", "max_region_bytes",  "max_region_lease",
-    "drain_timeout", "log_level",         "admin_listen"};
+    "drain_timeout", "log_level",         "admin_listen",
+    "health_listen", "max_connections",   "max_connection_age", "tls_cert_file",
+    "tls_key_file",  "tls_client_ca_file", "tls_allowed_clients", "token_file",
+    "allow_insecure", "log_format"};
 
 // The arguments --name=VALUE for the variables BOLTZMANN_NAME that are set.
 std::vector<std::string> EnvironmentArguments() {
@@ -174,6 +203,7 @@ absl::Status CheckRanges() {
               status) &&
       InRange("max_calls_waiting", absl::GetFlag(FLAGS_max_calls_waiting), 0u, kMaxCalls, status) &&
       InRange("max_streams", absl::GetFlag(FLAGS_max_streams), 0u, kMaxCalls, status) &&
+      InRange("max_connections", absl::GetFlag(FLAGS_max_connections), 1u, kMaxCalls, status) &&
       InRange("max_regions", absl::GetFlag(FLAGS_max_regions), 1u, kMaxRegions, status) &&
       InRange("max_region_bytes", absl::GetFlag(FLAGS_max_region_bytes), uint64_t{1},
               kMaxRegionBytes, status) &&
@@ -181,6 +211,8 @@ absl::Status CheckRanges() {
                       status) &&
       DurationInRange("max_idle_time", absl::GetFlag(FLAGS_max_idle_time), absl::Milliseconds(1),
                       status) &&
+      DurationInRange("max_connection_age", absl::GetFlag(FLAGS_max_connection_age),
+                      absl::Seconds(1), status) &&
       DurationInRange("max_region_lease", absl::GetFlag(FLAGS_max_region_lease), absl::Seconds(1),
                       status) &&
       DurationInRange("drain_timeout", absl::GetFlag(FLAGS_drain_timeout), absl::ZeroDuration(),
@@ -220,6 +252,8 @@ Limits ReadLimits() {
           .max_calls_in_flight = absl::GetFlag(FLAGS_max_calls_in_flight),
           .max_calls_waiting = absl::GetFlag(FLAGS_max_calls_waiting),
           .max_streams = absl::GetFlag(FLAGS_max_streams),
+          .max_connections = absl::GetFlag(FLAGS_max_connections),
+          .max_connection_age = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_max_connection_age)),
           .max_idle_time = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_max_idle_time))};
 }
 
@@ -248,9 +282,18 @@ absl::StatusOr<Flags> ReadFlags(int argc, char** argv) {
       .max_regions = absl::GetFlag(FLAGS_max_regions),
       .max_region_bytes = absl::GetFlag(FLAGS_max_region_bytes),
       .max_lease = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_max_region_lease))};
+  flags.server.tls = {.cert_file = absl::GetFlag(FLAGS_tls_cert_file),
+                      .key_file = absl::GetFlag(FLAGS_tls_key_file),
+                      .client_ca_file = absl::GetFlag(FLAGS_tls_client_ca_file)};
+  flags.server.access = {.token_file = absl::GetFlag(FLAGS_token_file),
+                         .allowed_clients = absl::StrSplit(
+                             absl::GetFlag(FLAGS_tls_allowed_clients), ',', absl::SkipEmpty())};
+  flags.server.allow_insecure = absl::GetFlag(FLAGS_allow_insecure);
+  flags.server.health_listen = absl::GetFlag(FLAGS_health_listen);
   flags.server.admin_listen = absl::GetFlag(FLAGS_admin_listen);
   flags.drain_timeout = absl::ToChronoMilliseconds(absl::GetFlag(FLAGS_drain_timeout));
   flags.log_level = absl::GetFlag(FLAGS_log_level);
+  flags.log_format = absl::GetFlag(FLAGS_log_format);
   return flags;
 }
 

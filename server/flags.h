@@ -15,6 +15,7 @@ struct Flags {
   ServerOptions server;
   std::chrono::milliseconds drain_timeout{0};
   std::string log_level;
+  std::string log_format;
 };
 
 // Reads the flags: --name=value, --flagfile=FILE, and for each flag the environment

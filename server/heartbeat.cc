@@ -9,6 +9,9 @@ namespace {
 // A quarter of the second that gRPC's threads wait.
 constexpr std::chrono::milliseconds kPeriod(250);
 
+// Without a beat for so long, something is stuck for good.
+constexpr std::chrono::seconds kDead(10);
+
 // Bounds how long a beat can hold up the end.
 constexpr std::chrono::seconds kTimeout(1);
 
@@ -43,7 +46,15 @@ void Heartbeat::Beat() {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + kTimeout);
   v1::GetServerInfoResponse response;
-  stub_->GetServerInfo(&context, v1::GetServerInfoRequest(), &response);  // only to be served
+  if (stub_->GetServerInfo(&context, v1::GetServerInfoRequest(), &response).ok())
+    last_beat_ = Now();
+}
+
+bool Heartbeat::IsAlive() const { return Now() - last_beat_.load() < kDead; }
+
+std::chrono::milliseconds Heartbeat::Now() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now().time_since_epoch());
 }
 
 }  // namespace boltzmann::server

@@ -2,6 +2,8 @@
 #ifndef BOLTZMANN_SERVER_HEARTBEAT_H_
 #define BOLTZMANN_SERVER_HEARTBEAT_H_
 
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -28,14 +30,20 @@ class Heartbeat {
   // on a thread of gRPC.
   ~Heartbeat();
 
+  // Whether the server has answered a call within the last seconds. Thread-safe.
+  bool IsAlive() const;
+
  private:
   void Run();
   void Beat();
+
+  static std::chrono::milliseconds Now();
 
   const std::unique_ptr<v1::SamplerService::Stub> stub_;
   const std::function<void()> chores_;
   core::Mutex mutex_;
   core::Condition stop_;
+  std::atomic<std::chrono::milliseconds> last_beat_ = Now();  // that was answered
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;  // last, so that it finds the others made
 };

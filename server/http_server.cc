@@ -1,10 +1,12 @@
 #include "server/http_server.h"
 
+#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <semaphore>
 #include <string>
@@ -60,8 +62,17 @@ class Connection final : public httplib::Stream {
     return is_writable() ? send(socket_, from, size, MSG_NOSIGNAL) : -1;
   }
 
+  void get_remote_ip_and_port(std::string& ip, int& port) const override {
+    sockaddr_storage peer = {};
+    socklen_t size = sizeof(peer);
+    char host[NI_MAXHOST] = "", service[NI_MAXSERV] = "";
+    if (getpeername(socket_, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return;
+    getnameinfo(reinterpret_cast<sockaddr*>(&peer), size, host, sizeof(host), service,
+                sizeof(service), NI_NUMERICHOST | NI_NUMERICSERV);
+    ip = host;
+    port = std::atoi(service);
+  }
   // Nobody asks.
-  void get_remote_ip_and_port(std::string&, int&) const override {}
   void get_local_ip_and_port(std::string&, int&) const override {}
   socket_t socket() const override { return socket_; }
 

@@ -7,7 +7,7 @@
 
 namespace boltzmann::server {
 
-// What exceeds one of these is answered with RESOURCE_EXHAUSTED. Requests take no more memory
+// Calls that exceed one of these are answered with RESOURCE_EXHAUSTED. Requests take no more memory
 // than (max_calls_in_flight + 2 * max_streams) * max_message_bytes, and 64 KB for each that waits.
 struct Limits {
   int32_t max_message_bytes = 256 << 20;  // of one request
@@ -24,6 +24,13 @@ struct Limits {
 
   // Streams of StreamSample that are open.
   uint32_t max_streams = 64;
+
+  // Connections, of which those that come beyond it are closed at once.
+  uint32_t max_connections = 1024;
+
+  // How long a connection may live, so that callers find servers that have come since, and
+  // certificates that have. Its calls end as they would; new ones go over another connection.
+  std::chrono::milliseconds max_connection_age{3600000};
 
   // How long a call in flight may keep the server waiting, for the rest of its request or for its
   // reply to be taken, while others wait for its place.

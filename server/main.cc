@@ -11,11 +11,12 @@
 #include "server/log.h"
 #include "server/server.h"
 #include "server/tuning.h"
-#include "spdlog/spdlog.h"
 
 namespace {
 
 using boltzmann::server::Flags;
+using boltzmann::server::Log;
+using boltzmann::server::LogLevel;
 using boltzmann::server::Server;
 
 // Exit statuses.
@@ -31,6 +32,18 @@ sigset_t StopSignals() {
   return signals;
 }
 
+void LogStart(const Server& server) {
+  for (const std::string& address : server.addresses())
+    Log(LogLevel::info, "listening on " + address);
+  if (!server.health_address().empty())
+    Log(LogLevel::info, "health at " + server.health_address());
+  if (!server.admin_address().empty())
+    Log(LogLevel::info, "metrics, health and explorer at http://" + server.admin_address() + "/");
+  Log(LogLevel::info, "serving",
+      {{"workers", server.worker_count()},
+       {"instruction_set", std::string(boltzmann::core::NameOf(server.instruction_set()))}});
+}
+
 int Serve(const Flags& flags) {
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
@@ -38,23 +51,19 @@ int Serve(const Flags& flags) {
 
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(flags.server);
   if (!server.ok()) {
-    spdlog::error("{}", std::string(server.status().message()));
+    Log(LogLevel::err, std::string(server.status().message()));
     return kFailed;
   }
-  for (const std::string& address : (*server)->addresses())
-    spdlog::info("listening on {}", address);
-  const std::string admin = (*server)->admin_address();
-  if (!admin.empty()) spdlog::info("explorer at http://{}/", admin);
-  spdlog::info("serving with {} workers on {}", (*server)->worker_count(),
-               boltzmann::core::NameOf((*server)->instruction_set()));
+  LogStart(**server);
 
   int received = 0;
   sigwait(&signals, &received);
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);  // a second signal ends it at once
-  spdlog::info("{}: draining for up to {} ms", strsignal(received), flags.drain_timeout.count());
+  Log(LogLevel::info, "draining",
+      {{"signal", strsignal(received)}, {"up_to_ms", flags.drain_timeout.count()}});
   const absl::Status drained = (*server)->Drain(flags.drain_timeout);
-  if (!drained.ok()) spdlog::error("{}", std::string(drained.message()));
-  spdlog::info("stopped");
+  if (!drained.ok()) Log(LogLevel::err, std::string(drained.message()));
+  Log(LogLevel::info, "stopped");
   return drained.ok() ? 0 : kFailed;
 }
 
@@ -64,7 +73,7 @@ int main(int argc, char** argv) {
   boltzmann::server::KeepMemory();
   const absl::StatusOr<Flags> flags = boltzmann::server::ReadFlags(argc, argv);
   absl::Status status = flags.status();
-  if (status.ok()) status = boltzmann::server::StartLog(flags->log_level);
+  if (status.ok()) status = boltzmann::server::StartLog(flags->log_level, flags->log_format);
   if (!status.ok()) {
     std::cerr << "boltzmann-server: " << status.message() << "\n";
     return kBadFlags;

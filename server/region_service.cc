@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "server/call_context.h"
-#include "server/status.h"
+#include "server/quick_call.h"
 
 namespace boltzmann::server {
 namespace {
@@ -13,18 +13,11 @@ absl::Status NoSharedMemory() {
       "this server takes no shared memory: start it with --shared_memory_dir, or send inline_data");
 }
 
-grpc::ServerUnaryReactor* Finish(const absl::Status& status, grpc::CallbackServerContext& context) {
-  auto* reactor = context.DefaultReactor();
-  reactor->Finish(status.ok() ? grpc::Status::OK : ToGrpc(status, context));
-  return reactor;
-}
-
-// Finishes with a region, or with why there is none.
+// Hands on a region, or why there is none.
 template <typename Response>
-grpc::ServerUnaryReactor* Finish(absl::StatusOr<v1::Region> region, Response& response,
-                                 grpc::CallbackServerContext& context) {
+absl::Status Take(absl::StatusOr<v1::Region> region, Response& response) {
   if (region.ok()) *response.mutable_region() = *std::move(region);
-  return Finish(region.status(), context);
+  return region.status();
 }
 
 }  // namespace
@@ -32,32 +25,40 @@ grpc::ServerUnaryReactor* Finish(absl::StatusOr<v1::Region> region, Response& re
 grpc::ServerUnaryReactor* RegionService::RegisterRegion(grpc::CallbackServerContext* context,
                                                         const v1::RegisterRegionRequest* request,
                                                         v1::RegisterRegionResponse* response) {
-  if (regions_ == nullptr) return Finish(NoSharedMemory(), *context);
-  return Finish(regions_->Register(*request, CallerOf(*context)), *response, *context);
+  return Answer({Method::kRegisterRegion, *context, backend_}, *request, *response, [&] {
+    if (backend_.regions == nullptr) return NoSharedMemory();
+    return Take(backend_.regions->Register(*request, CallerOf(*context)), *response);
+  });
 }
 
 grpc::ServerUnaryReactor* RegionService::RenewRegion(grpc::CallbackServerContext* context,
                                                      const v1::RenewRegionRequest* request,
                                                      v1::RenewRegionResponse* response) {
-  if (regions_ == nullptr) return Finish(NoSharedMemory(), *context);
-  return Finish(regions_->Renew(request->region_id()), *response, *context);
+  return Answer({Method::kRenewRegion, *context, backend_}, *request, *response, [&] {
+    if (backend_.regions == nullptr) return NoSharedMemory();
+    return Take(backend_.regions->Renew(request->region_id()), *response);
+  });
 }
 
 grpc::ServerUnaryReactor* RegionService::UnregisterRegion(
     grpc::CallbackServerContext* context, const v1::UnregisterRegionRequest* request,
-    v1::UnregisterRegionResponse*) {
-  if (regions_ == nullptr) return Finish(NoSharedMemory(), *context);
-  return Finish(regions_->Unregister(request->region_id()), *context);
+    v1::UnregisterRegionResponse* response) {
+  return Answer({Method::kUnregisterRegion, *context, backend_}, *request, *response, [&] {
+    if (backend_.regions == nullptr) return NoSharedMemory();
+    return backend_.regions->Unregister(request->region_id());
+  });
 }
 
 grpc::ServerUnaryReactor* RegionService::ListRegions(grpc::CallbackServerContext* context,
-                                                     const v1::ListRegionsRequest*,
+                                                     const v1::ListRegionsRequest* request,
                                                      v1::ListRegionsResponse* response) {
-  if (regions_ == nullptr) return Finish(NoSharedMemory(), *context);
-  for (v1::Region& region : regions_->List(CallerOf(*context))) {
-    *response->add_regions() = std::move(region);
-  }
-  return Finish(absl::OkStatus(), *context);
+  return Answer({Method::kListRegions, *context, backend_}, *request, *response, [&] {
+    if (backend_.regions == nullptr) return NoSharedMemory();
+    for (v1::Region& region : backend_.regions->List(CallerOf(*context))) {
+      *response->add_regions() = std::move(region);
+    }
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace boltzmann::server

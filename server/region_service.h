@@ -3,15 +3,15 @@
 #define BOLTZMANN_SERVER_REGION_SERVICE_H_
 
 #include "boltzmann/v1/sampler.grpc.pb.h"
-#include "server/regions.h"
+#include "server/backend.h"
 
 namespace boltzmann::server {
 
 // Each method is a few system calls, on gRPC's thread.
 class RegionService final : public v1::RegionService::CallbackService {
  public:
-  // `regions` must outlive the service; nullptr if the server takes no shared memory.
-  explicit RegionService(Regions* regions) : regions_(regions) {}
+  // `backend` must outlive the service.
+  explicit RegionService(const Backend& backend) : backend_(backend) {}
 
   grpc::ServerUnaryReactor* RegisterRegion(grpc::CallbackServerContext* context,
                                            const v1::RegisterRegionRequest* request,
@@ -30,7 +30,7 @@ class RegionService final : public v1::RegionService::CallbackService {
                                         v1::ListRegionsResponse* response) override;
 
  private:
-  Regions* const regions_;
+  const Backend& backend_;
 };
 
 }  // namespace boltzmann::server

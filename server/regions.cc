@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/log.h"
 #include "server/status.h"
-#include "spdlog/spdlog.h"
 
 namespace boltzmann::server {
 namespace {
@@ -85,7 +85,9 @@ absl::StatusOr<v1::Region> Regions::Register(const v1::RegisterRegionRequest& re
   if (absl::Status status = CheckRoom(caller); !status.ok()) return status;
   auto mapping = Mapping::Open(directory_, request.file_name(), request.size_bytes());
   if (!mapping.ok()) {
-    spdlog::warn("a region was refused: {}", std::string(mapping.status().message()));
+    static LogLimiter limiter;
+    Log(limiter, LogLevel::warn, "a region was refused",
+        {{"error", std::string(mapping.status().message())}});
     return absl::FailedPreconditionError(
         "file_name: this file cannot be shared: it must lie directly in the server's shared memory "
         "directory, be a regular file without other names, owned by the directory's owner or the "
@@ -143,6 +145,13 @@ absl::Status Regions::Unregister(const std::string& id) {
   core::MutexLock lock(mutex_);
   removed = regions_.extract(id);
   return removed.empty() ? NoSuchRegion() : absl::OkStatus();
+}
+
+Regions::Counts Regions::Count() const {
+  core::MutexLock lock(mutex_);
+  Counts counts{.regions = regions_.size()};
+  for (const auto& [id, region] : regions_) counts.bytes += region.mapping->size();
+  return counts;
 }
 
 std::vector<v1::Region> Regions::List(const std::string& caller) const {

@@ -50,6 +50,12 @@ class Regions {
   // it. NOT_FOUND if there is none; FAILED_PRECONDITION if its file has been truncated.
   absl::StatusOr<std::shared_ptr<const Mapping>> Use(const std::string& id);
 
+  struct Counts {
+    size_t regions = 0;
+    uint64_t bytes = 0;
+  };
+  Counts Count() const;
+
   // Forgets regions whose lease has run out, and brings in the pages of new ones.
   void Tidy();
 

@@ -10,8 +10,10 @@
 #include "absl/status/statusor.h"
 #include "core/engine.h"
 #include "core/instruction_set.h"
+#include "server/access.h"
 #include "server/limits.h"
 #include "server/regions.h"
+#include "server/tls.h"
 
 namespace grpc {
 class Channel;
@@ -21,8 +23,6 @@ namespace boltzmann::server {
 
 struct ServerOptions {
   // Where to listen: HOST:PORT, where port 0 lets the system choose one, or unix:PATH.
-  // Anybody who can reach an address can call: stay on loopback, or on a socket in a
-  // directory of your own, unless the network is yours.
   std::vector<std::string> listen = {"127.0.0.1:50051"};
 
   // Permissions of Unix sockets. To connect, a user must be allowed to write.
@@ -42,17 +42,33 @@ struct ServerOptions {
   // Memory that callers share. Off unless `shared_memory.directory` is set.
   RegionOptions shared_memory = RegionOptions();
 
-  // HOST:PORT for the explorer (see admin.h), where port 0 lets the system choose. Empty: none.
-  // Anybody who can reach it can call: stay on loopback.
+  // TLS on HOST:PORT addresses. Unix sockets have none: their permissions say who may connect.
+  TlsOptions tls = TlsOptions();
+
+  // Who may call, of those who can connect.
+  AccessOptions access = AccessOptions();
+
+  // Whether HOST:PORT addresses that other hosts can reach may be listened on although anybody there
+  // could call, or could read what is sent: without TLS, or with neither callers' certificates nor
+  // tokens.
+  bool allow_insecure = false;
+
+  // HOST:PORT for metrics, health and the explorer (see admin.h), where port 0 lets the system
+  // choose. Empty: none.
   std::string admin_listen = "";
+
+  // HOST:PORT on which grpc.health.v1 is served without TLS, and nothing else: for probes that
+  // speak none, such as Kubernetes'. Port 0 lets the system choose. Empty: none.
+  std::string health_listen = "";
 };
 
-// Serves SamplerService, and gRPC's own health, reflection and channelz. Thread-safe.
+// Serves SamplerService and RegionService, and gRPC's own health; to callers who need no leave, also
+// gRPC's own reflection and channelz, which cannot ask for one. Thread-safe.
 class Server {
  public:
-  // Starts and returns once every address is bound. INVALID_ARGUMENT for an address of
-  // no known form, or a directory for shared memory that cannot be used; UNAVAILABLE, naming it,
-  // for an address that cannot be bound. Of the explorer likewise.
+  // Starts and returns once every address is bound. INVALID_ARGUMENT, naming it, for an option that
+  // cannot be used: an address of no known form, a file or a directory; FAILED_PRECONDITION if an
+  // address is not as secure as it must be; UNAVAILABLE, naming it, for one that cannot be bound.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options);
 
   // Ends calls that still run with CANCELLED.
@@ -61,8 +77,9 @@ class Server {
   // Where it listens, in the order asked for, with the ports that were chosen.
   const std::vector<std::string>& addresses() const;
 
-  // Where the explorer listens; empty if it does not.
+  // Where admin_listen and health_listen are listened on; empty if they are not.
   std::string admin_address() const;
+  std::string health_address() const;
 
   int worker_count() const;
   core::InstructionSet instruction_set() const;

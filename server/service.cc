@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "server/call.h"
+#include "server/quick_call.h"
 #include "server/status.h"
 #include "server/stream.h"
 #include "server/work.h"
@@ -24,16 +25,17 @@ std::unique_ptr<Work> New() {
 }
 
 // A unary method.
-struct Method {
+struct UnaryMethod {
+  Method method;
   const char* name;
   NewWork new_work;
 };
 
-constexpr Method kMethods[] = {
-    {"Sample", New<v1::SampleRequest, v1::SampleResponse>},
-    {"Score", New<v1::ScoreRequest, v1::ScoreResponse>},
-    {"Verify", New<v1::VerifyRequest, v1::VerifyResponse>},
-    {"Describe", New<v1::DescribeRequest, v1::DescribeResponse>},
+constexpr UnaryMethod kMethods[] = {
+    {Method::kSample, "Sample", New<v1::SampleRequest, v1::SampleResponse>},
+    {Method::kScore, "Score", New<v1::ScoreRequest, v1::ScoreResponse>},
+    {Method::kVerify, "Verify", New<v1::VerifyRequest, v1::VerifyResponse>},
+    {Method::kDescribe, "Describe", New<v1::DescribeRequest, v1::DescribeResponse>},
 };
 
 void FillLimits(const Limits& from, const Regions* regions, v1::Limits& to) {
@@ -44,6 +46,7 @@ void FillLimits(const Limits& from, const Regions* regions, v1::Limits& to) {
   to.set_max_calls_in_flight(from.max_calls_in_flight);
   to.set_max_calls_waiting(from.max_calls_waiting);
   to.set_max_streams(from.max_streams);
+  to.set_max_connections(from.max_connections);
   if (regions == nullptr) return;
   to.set_max_regions(regions->options().max_regions);
   to.set_max_region_bytes(regions->options().max_region_bytes);
@@ -53,22 +56,27 @@ void FillLimits(const Limits& from, const Regions* regions, v1::Limits& to) {
 }  // namespace
 
 grpc::ServerUnaryReactor* SamplerService::GetServerInfo(grpc::CallbackServerContext* context,
-                                                        const v1::GetServerInfoRequest*,
+                                                        const v1::GetServerInfoRequest* request,
                                                         v1::GetServerInfoResponse* response) {
-  response->set_version(BOLTZMANN_VERSION);
-  response->set_instruction_set(std::string(core::NameOf(backend_.engine.instruction_set())));
-  response->set_worker_count(backend_.engine.worker_count());
-  FillLimits(backend_.limits, backend_.regions, *response->mutable_limits());
-  for (const char* stage : core::StageNames()) response->add_stages(stage);
+  const QuickCall call{Method::kGetServerInfo, *context, backend_};
+  return Answer(call, *request, *response, [&] {
+    Fill(*response);
+    return absl::OkStatus();
+  });
+}
+
+void SamplerService::Fill(v1::GetServerInfoResponse& info) const {
+  info.set_version(BOLTZMANN_VERSION);
+  info.set_instruction_set(std::string(core::NameOf(backend_.engine.instruction_set())));
+  info.set_worker_count(backend_.engine.worker_count());
+  FillLimits(backend_.limits, backend_.regions, *info.mutable_limits());
+  for (const char* stage : core::StageNames()) info.add_stages(stage);
   for (const v1::DataType type :
        {v1::DATA_TYPE_FLOAT32, v1::DATA_TYPE_FLOAT16, v1::DATA_TYPE_BFLOAT16}) {
-    response->add_data_types(type);
+    info.add_data_types(type);
   }
-  response->set_shared_memory_enabled(backend_.regions != nullptr);
-  *response->mutable_counters() = backend_.counters.Read();
-  auto* reactor = context->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
-  return reactor;
+  info.set_shared_memory_enabled(backend_.regions != nullptr);
+  *info.mutable_counters() = backend_.counters.Read();
 }
 
 grpc::ServerGenericBidiReactor* RowMethods::CreateReactor(
@@ -76,10 +84,12 @@ grpc::ServerGenericBidiReactor* RowMethods::CreateReactor(
   absl::string_view name = context->method();
   if (absl::ConsumePrefix(&name, kPrefix)) {
     if (name == "StreamSample") return NewSampleStream(*context, backend_);
-    for (const Method& method : kMethods) {
-      if (name == method.name) return NewCall(method.name, method.new_work(), *context, backend_);
+    for (const UnaryMethod& method : kMethods) {
+      if (name != method.name) continue;
+      return NewCall(method.method, method.name, method.new_work(), *context, backend_);
     }
   }
+  CallMeter(backend_.metrics, Method::kOther).End(grpc::UNIMPLEMENTED);
   return grpc::CallbackGenericService::CreateReactor(context);  // UNIMPLEMENTED
 }
 

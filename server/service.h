@@ -25,6 +25,8 @@ class SamplerService final : public SamplerServiceBase {
                                           v1::GetServerInfoResponse* response) override;
 
  private:
+  void Fill(v1::GetServerInfoResponse& info) const;
+
   const Backend& backend_;
 };
 

@@ -22,6 +22,12 @@ grpc::ByteBuffer ErrorReply(const absl::Status& status) {
   return Serialize(response);
 }
 
+// A caller who may not enter is told so before anything is read.
+absl::Status Enter(const grpc::CallbackServerContext& context, const Backend& backend) {
+  if (absl::Status status = backend.access.Check(context); !status.ok()) return status;
+  return backend.admission.EnterStream();
+}
+
 // A stream from its first byte to its last. At any time at most one read and one write are on
 // their way; requests are begun as they come and answered in their order.
 class SampleStream final : public grpc::ServerGenericBidiReactor {
@@ -29,12 +35,14 @@ class SampleStream final : public grpc::ServerGenericBidiReactor {
   SampleStream(grpc::GenericCallbackServerContext& context, const Backend& backend)
       : context_(context),
         backend_(backend),
+        meter_(backend.metrics, Method::kStreamSample),
         caller_(CallerOf(context)),
-        entered_(backend.admission.EnterStream()) {
+        entered_(Enter(context, backend)) {
+    EchoRequestId(context);
     if (entered_.ok()) {
       StartRead(&body_);
     } else {
-      Finish(ToGrpc(entered_, context));
+      End(CallRecord("StreamSample", context, backend).End(entered_, nullptr));
     }
   }
 
@@ -44,6 +52,7 @@ class SampleStream final : public grpc::ServerGenericBidiReactor {
       ended_ = true;  // by the caller, or the stream is broken
       return FinishIfIdle();
     }
+    meter_.Received(body_.Length());
     Step* step;
     bool cancelled;
     {
@@ -89,6 +98,7 @@ class SampleStream final : public grpc::ServerGenericBidiReactor {
 
   void OnDone() override {
     if (entered_.ok()) backend_.admission.LeaveStream();
+    meter_.End(code_);
     delete this;
   }
 
@@ -97,8 +107,7 @@ class SampleStream final : public grpc::ServerGenericBidiReactor {
   struct Step {
     Step(SampleStream& stream, grpc::ByteBuffer read)
         : body(std::move(read)),
-          record("StreamSample", stream.context_.peer(), SteadyDeadline(stream.context_),
-                 stream.backend_.counters),
+          record("StreamSample", stream.context_, stream.backend_),
           turn([this, &stream](const absl::Status& status) { stream.Begin(*this, status); },
                [&stream] { stream.context_.TryCancel(); }) {}
 
@@ -120,6 +129,7 @@ class SampleStream final : public grpc::ServerGenericBidiReactor {
     if (!status.ok()) return Answer(step, status, nullptr);
     backend_.admission.SetIdle(step.turn, false);
     step.record.TurnCame();
+    step.record.Received();
     step.work.Begin(std::move(step.body), backend_, step.record.deadline(),
                     [this, &step](const absl::Status& s) { Answer(step, s, &step.work); });
   }
@@ -142,21 +152,28 @@ class SampleStream final : public grpc::ServerGenericBidiReactor {
   void WriteIfReady() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (writing_ || steps_.empty() || !steps_.front()->answered) return;
     writing_ = true;
+    meter_.Sent(steps_.front()->reply.Length());
     StartWrite(&steps_.front()->reply);
   }
 
   void FinishIfIdle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (finished_ || !ended_ || !steps_.empty()) return;
     finished_ = true;
-    Finish(cancelled_ || broken_ ? grpc::Status(grpc::CANCELLED, "the caller cancelled")
-                                 : grpc::Status::OK);
+    End(cancelled_ || broken_ ? absl::CancelledError("the caller cancelled") : absl::OkStatus());
+  }
+
+  void End(const absl::Status& status) {
+    code_ = static_cast<int>(status.code());
+    Finish(ToGrpc(status, context_));
   }
 
   grpc::GenericCallbackServerContext& context_;
   const Backend& backend_;
+  CallMeter meter_;  // by the reading and the writing callback, which meter different things
   const std::string caller_;
   const absl::Status entered_;
   grpc::ByteBuffer body_;  // what is being read
+  int code_ = 0;           // that it ended with
   core::Mutex mutex_;
   std::deque<std::unique_ptr<Step>> steps_ ABSL_GUARDED_BY(mutex_);  // not yet answered
   bool reading_ ABSL_GUARDED_BY(mutex_) = entered_.ok();

@@ -1,6 +1,9 @@
-// How the process and its sockets are set up to receive megabytes at a time.
+// How the process and its connections are set up: to receive megabytes at a time, and to be held up
+// by nobody.
 #ifndef BOLTZMANN_SERVER_TUNING_H_
 #define BOLTZMANN_SERVER_TUNING_H_
+
+#include "server/limits.h"
 
 namespace grpc {
 class ServerBuilder;
@@ -14,6 +17,12 @@ void KeepMemory();
 
 // Has a large request read in few, large slices.
 void TuneSockets(grpc::ServerBuilder& builder);
+
+// Bounds what connections may take, however their callers behave: time, headers, streams.
+void BoundConnections(const Limits& limits, grpc::ServerBuilder& builder);
+
+// Leaves out gRPC's own services that serve anybody: reflection and channelz, but not health.
+void LeavePluginsOut(grpc::ServerBuilder& builder);
 
 }  // namespace boltzmann::server
 

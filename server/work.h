@@ -19,13 +19,6 @@
 
 namespace boltzmann::server {
 
-// What is logged of a request, whatever its method.
-struct Logged {
-  uint32_t row_count = 0;
-  uint32_t vocab_size = 0;
-  v1::DataType data_type = v1::DATA_TYPE_UNSPECIFIED;
-};
-
 // A message as it goes over the wire.
 template <typename Message>
 grpc::ByteBuffer Serialize(const Message& message) {
@@ -54,8 +47,8 @@ class Work {
   // The reply, as it goes over the wire. REQUIRES: done with OK; called once.
   virtual grpc::ByteBuffer TakeReply() = 0;
 
-  // Valid once it is done.
-  virtual Logged logged() const = 0;
+  // What was done. Valid once it is done, with whatever status.
+  virtual WorkSummary Summary() const = 0;
 };
 
 // The logits of a request.
@@ -65,6 +58,11 @@ const v1::Logits& LogitsOf(const Request& request) {
 }
 inline const v1::Logits& LogitsOf(const v1::StreamSampleRequest& request) {
   return request.request().logits();
+}
+
+inline RowSource SourceOf(const v1::Logits& logits) {
+  if (logits.has_sparse_rows()) return RowSource::kSparse;
+  return logits.has_shared_rows() ? RowSource::kSharedMemory : RowSource::kInline;
 }
 
 // The work of one method.
@@ -81,7 +79,9 @@ class WorkOf final : public Work {
     if (status.ok()) status = Decode(request_, {*body_, backend.limits, backend.regions}, decoded_);
     if (!status.ok()) return done(status);
     decoded_.batch.deadline = deadline;
-    backend.engine.Start(decoded_.batch, [this, done](absl::Status sampled) {
+    const Clock::time_point begun = Clock::now();
+    backend.engine.Start(decoded_.batch, [this, done, begun](absl::Status sampled) {
+      compute_time_ = Clock::now() - begun;
       if (sampled.ok()) sampled = CheckSource(decoded_);
       done(sampled);  // may destroy this
     });
@@ -95,9 +95,16 @@ class WorkOf final : public Work {
     return Serialize(response);
   }
 
-  Logged logged() const override {
+  WorkSummary Summary() const override {
     const v1::Logits& logits = LogitsOf(request_);
-    return {logits.row_count(), logits.vocab_size(), logits.data_type()};
+    WorkSummary summary{.row_count = logits.row_count(),
+                        .vocab_size = logits.vocab_size(),
+                        .data_type = logits.data_type(),
+                        .source = SourceOf(logits),
+                        .compute_time = compute_time_};
+    for (const core::RowResult& row : decoded_.batch.results.rows())
+      ++summary.rows_by_status[static_cast<int>(row.status)];
+    return summary;
   }
 
  private:
@@ -109,6 +116,7 @@ class WorkOf final : public Work {
   std::optional<Body> body_;
   Request& request_;  // on the arena
   DecodedRequest decoded_;
+  std::chrono::nanoseconds compute_time_{0};
 };
 
 }  // namespace boltzmann::server

@@ -114,7 +114,7 @@ TEST_F(AdminTest, RefusesWhatIsNoRequest) {
   };
   expect(Post("/api/describe", "{\"logits\": "), 400, "the body is no DescribeRequest");
   expect(Post("/api/describe", "{\"colour\": 1}"), 400, "colour");
-  expect(Post("/api/verify", "{}"), 404, "there is /, and /api/info");
+  expect(Post("/api/verify", "{}"), 404, "/api/info, /api/sample");
   expect(http_.Get("/etc/passwd"), 404, "\"code\":5");
   expect(Post("/api/sample", std::string(3 << 20, ' ')), 413, "call over gRPC");
 }

@@ -63,14 +63,14 @@ TEST(ServerProcesses, SigtermLetsACallInFlightFinish) {
 
 TEST(ServerProcesses, ReadsFlagsFromTheEnvironmentWhichTheCommandLineOverrides) {
   ServerProcess process({"--workers=3"}, {"BOLTZMANN_LISTEN=127.0.0.1:0", "BOLTZMANN_WORKERS=2"});
-  ASSERT_TRUE(process.ReadUntil("serving with 3 workers")) << process.text();
+  ASSERT_TRUE(process.ReadUntil("serving workers=3")) << process.text();
   process.Kill(SIGINT);
   EXPECT_EQ(process.Wait(), 0);
 }
 
 TEST(ServerProcesses, ComputesWithTheInstructionSetAskedForAndSaysSo) {
   ServerProcess process({"--listen=127.0.0.1:0"}, {"BOLTZMANN_INSTRUCTION_SET=portable"});
-  ASSERT_TRUE(process.ReadUntil("workers on portable")) << process.text();
+  ASSERT_TRUE(process.ReadUntil("instruction_set=portable")) << process.text();
   const auto stub = v1::SamplerService::NewStub(
       grpc::CreateChannel(process.Address(0), grpc::InsecureChannelCredentials()));
   grpc::ClientContext context;
