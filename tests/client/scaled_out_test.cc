@@ -50,8 +50,8 @@ struct Case {
 
 class ServerProcess : public test::Process {
  public:
-  explicit ServerProcess(const std::string& address)
-      : Process(BOLTZMANN_SERVER, {"--listen=" + address, "--workers=1", "--log_level=info"}),
+  explicit ServerProcess(const std::string& address, std::vector<std::string> flags = {})
+      : Process(BOLTZMANN_SERVER, Joined({"--listen=" + address, "--workers=1"}, flags)),
         address_(address) {
     EXPECT_TRUE(ReadUntil("serving")) << text();
   }
@@ -78,6 +78,12 @@ class ServerProcess : public test::Process {
   }
 
  private:
+  static std::vector<std::string> Joined(std::vector<std::string> flags,
+                                         const std::vector<std::string>& more) {
+    flags.insert(flags.end(), more.begin(), more.end());
+    return flags;
+  }
+
   const std::string address_;
 };
 
@@ -180,6 +186,15 @@ TEST_F(ScaledOut, LosesNoCallAndNoBitWhenServersAreKilledAndDrained) {
   EXPECT_EQ(load.wrong_count(), 0u);
   EXPECT_GT(load.answered_count(), 500u);
   RecordProperty("answered_count", std::to_string(load.answered_count()));
+}
+
+// A connection has so many calls side by side as the server has places; the watch takes none.
+TEST(SeveralServerProcesses, HaveRoomForTheWatchOfTheirHealth) {
+  const std::string address = test::FreeAddress();
+  const ServerProcess server(address, {"--max_calls_waiting=0", "--max_streams=0"});
+  const auto client = Client::Create({.target = "ipv4:" + address + "," + address});
+  const auto info = client->GetServerInfo();
+  EXPECT_TRUE(info.ok()) << info.status();
 }
 
 }  // namespace
