@@ -5,40 +5,55 @@
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/generic/generic_stub.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "boltzmann/v1/sampler.grpc.pb.h"
-#include "client/call_error.h"
 #include "client/request_bytes.h"
+#include "client/retry.h"
 
 namespace boltzmann::client {
 namespace {
 
-// A call of `method` that waits for its answer. The queue is the call's own and is asked by the
-// thread that waits: nothing else runs for it.
+// One attempt at a call, which waits for its answer. The queue is the call's own and is asked by
+// the thread that waits: nothing else runs for it.
 template <typename Response>
-absl::StatusOr<Response> Call(const Connection& connection, const std::string& method,
-                              absl::StatusOr<grpc::ByteBuffer> request) {
-  if (!request.ok()) return request.status();
-  grpc::ClientContext context;
+grpc::Status CallOnce(const Connection& connection, const std::string& method,
+                      const grpc::ByteBuffer& request, absl::Time deadline,
+                      grpc::ClientContext& context, Response& response) {
   Prepare(connection, context);
-  context.set_deadline(absl::ToChronoTime(absl::Now() + connection.timeout));
+  context.set_deadline(absl::ToChronoTime(deadline));
   grpc::CompletionQueue queue;
   grpc::TemplatedGenericStub<grpc::ByteBuffer, Response> stub(connection.channel);
-  const auto call = stub.PrepareUnaryCall(&context, method, *request, &queue);
-  request->Clear();
+  const auto call = stub.PrepareUnaryCall(&context, method, request, &queue);
   call->StartCall();
-  Response response;
   grpc::Status status;
   call->Finish(&response, &status, nullptr);
   void* tag;
   bool ok;
   queue.Next(&tag, &ok);
-  if (!status.ok()) return ToAbslStatus(status);
-  return response;
+  return status;
+}
+
+// A call of `method`, tried again where that helps and the deadline allows it.
+template <typename Response>
+absl::StatusOr<Response> Call(const Connection& connection, const std::string& method,
+                              const absl::StatusOr<grpc::ByteBuffer>& request) {
+  if (!request.ok()) return request.status();
+  const absl::Time deadline = absl::Now() + connection.timeout;
+  for (int attempt = 1;; ++attempt) {
+    grpc::ClientContext context;
+    Response response;
+    const grpc::Status status = CallOnce(connection, method, *request, deadline, context, response);
+    if (status.ok()) return response;
+    if (attempt == connection.max_attempts) return StatusOf(connection, status);
+    const std::optional<absl::Duration> pause = PauseBeforeRetry(attempt, status, context);
+    if (!pause || absl::Now() + *pause >= deadline) return StatusOf(connection, status);
+    absl::SleepFor(*pause);
+  }
 }
 
 std::string SamplerMethod(const char* name) {

@@ -18,19 +18,20 @@ namespace boltzmann::client {
 //
 // Threads: any thread may call any method at any time; calls run side by side on one connection.
 // Failure: the gRPC status code, and a message that lists every violation that the server found,
-// one a line (see call_error.h). Only UNAVAILABLE and RESOURCE_EXHAUSTED are tried again.
-// Cost: a request is serialised once, which copies its logits; those of a Payload are not copied,
-// and those in shared memory (see shared_ring.h) are not sent. Copies of a client share its
+// one a line (see call_error.h). Only UNAVAILABLE and RESOURCE_EXHAUSTED are tried again, by
+// another server if there are several: a call whose server is killed or drains is not lost (see
+// retry.h). Cost: a request is serialised once, which copies its logits; those of a Payload are not
+// copied, and those in shared memory (see shared_ring.h) are not sent. Copies of a client share its
 // connection.
 class Client {
  public:
-  // A client with a channel of its own, without TLS and never through an HTTP proxy. Connects at
-  // the first call, and again whenever the connection is lost. INVALID_ARGUMENT if an option is
-  // out of its range.
+  // A client with a channel of its own, with TLS if `tls_ca_file` is given, and never through an
+  // HTTP proxy. Connects at the first call, and again whenever the connection is lost. The errors
+  // of Connect() in connection.h.
   static absl::StatusOr<Client> Create(const ClientOptions& options);
 
-  // A client over a channel that was made elsewhere, for instance an in-process one or one with
-  // TLS. Whether calls are tried again is up to the channel. `timeout` and `caller` as in
+  // A client over a channel that was made elsewhere, for instance an in-process one. It sends no
+  // token, and whether calls are tried again is up to the channel. `timeout` and `caller` as in
   // ClientOptions.
   static absl::StatusOr<Client> Create(std::shared_ptr<grpc::ChannelInterface> channel,
                                        absl::Duration timeout, const std::string& caller = "");

@@ -13,7 +13,7 @@
 
 namespace boltzmann::client {
 
-// --server, --timeout.
+// --server, --timeout, and those of TLS and the token.
 std::vector<std::string_view> ConnectionFlags();
 
 // --html. Empty if it is not given.
@@ -28,7 +28,8 @@ std::vector<std::string_view> Joined(const std::vector<std::vector<std::string_v
 // How a client is to reach its server, as the flags say.
 ClientOptions ClientOptionsFromFlags();
 
-// A client as the flags say. Misuse if a value is out of range.
+// A client as the flags say. Misuse if a value is out of range; an error if a file is not as it
+// should be.
 absl::StatusOr<Client> ClientFromFlags();
 
 // The error of a call, for people: which server, which code, what it said.

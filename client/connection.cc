@@ -8,17 +8,27 @@
 #include <algorithm>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "client/call_error.h"
 #include "client/random_name.h"
+#include "client/target.h"
+#include "client/tls.h"
+#include "client/token_file.h"
 
 namespace boltzmann::client {
 namespace {
 
 // gRPC silently takes more attempts as 5, so that more are refused here.
 constexpr int kMaxAttempts = 5;
+
+// A server that is back is found within so long. gRPC's own pauses grow to two minutes.
+constexpr int kFirstReconnectMs = 100;
+constexpr int kLastReconnectMs = 2000;
 
 // Room for long lists of violations; gRPC's default is 8 KiB.
 constexpr int kMaxMetadataBytes = 1 << 20;
@@ -55,13 +65,36 @@ absl::Status CheckOptions(const ClientOptions& options) {
   return absl::OkStatus();
 }
 
-// A server that has no room says when to come back, or that it is of no use, in the metadata
-// `grpc-retry-pushback-ms`, which gRPC obeys.
-std::string RetryPolicy(int max_attempts) {
-  return absl::StrFormat(R"({"methodConfig": [{"name": [{}], "retryPolicy": {
+absl::StatusOr<std::shared_ptr<TokenFile>> OpenTokenFile(const ClientOptions& options) {
+  if (options.token_file.empty()) return nullptr;
+  if (options.tls_ca_file.empty() && !StaysOnThisHost(options.target)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "token_file: a token sent to ", options.target,
+        " without TLS could be read on the way: give tls_ca_file, or a Unix socket or a loopback "
+        "address as the target"));
+  }
+  return TokenFile::Open(options.token_file);
+}
+
+// Streams are tried again by gRPC, which obeys a server that says when to come back, in the
+// metadata `grpc-retry-pushback-ms`; unary calls are by the client itself (retry.h).
+constexpr char kRetries[] = R"("methodConfig": [{
+    "name": [{"service": "boltzmann.v1.SamplerService", "method": "StreamSample"}],
+    "retryPolicy": {
       "maxAttempts": %d, "initialBackoff": "0.05s", "maxBackoff": "1s", "backoffMultiplier": 2,
-      "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]}}]})",
-                         max_attempts);
+      "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]}}])";
+
+// Where there may be several servers, they get calls by turns, but none whose health service says
+// that it drains: that one would answer fast, and so use up a call's attempts. A single server can
+// say itself why it takes no calls, and is not watched.
+constexpr char kByTurns[] = R"("loadBalancingConfig": [{"round_robin": {}}],
+    "healthCheckConfig": {"serviceName": "boltzmann.v1.SamplerService"})";
+
+std::string ServiceConfig(const ClientOptions& options) {
+  std::vector<std::string> parts;
+  if (options.max_attempts > 1) parts.push_back(absl::StrFormat(kRetries, options.max_attempts));
+  if (CountServers(options.target) != ServerCount::kOne) parts.push_back(kByTurns);
+  return absl::StrCat("{", absl::StrJoin(parts, ", "), "}");
 }
 
 // The chunks that sockets are read in stay as they are: larger ones help no reply below a megabyte,
@@ -73,10 +106,13 @@ grpc::ChannelArguments ChannelArgumentsFor(const ClientOptions& options) {
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, options.own_connection);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, options.max_attempts > 1);
-  if (options.max_attempts > 1) {
-    arguments.SetServiceConfigJSON(RetryPolicy(options.max_attempts));
-    // A request is tried again only while it fits this; the default is 256 KiB, half a row.
-    arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, std::numeric_limits<int>::max());
+  arguments.SetServiceConfigJSON(ServiceConfig(options));
+  // A request is tried again only while it fits this; the default is 256 KiB, half a row.
+  arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, std::numeric_limits<int>::max());
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastReconnectMs);
+  if (!options.tls_server_name.empty()) {
+    arguments.SetSslTargetNameOverride(options.tls_server_name);
   }
   return arguments;
 }
@@ -85,9 +121,18 @@ grpc::ChannelArguments ChannelArgumentsFor(const ClientOptions& options) {
 
 absl::StatusOr<Connection> Connect(const ClientOptions& options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
-  return ConnectOver(grpc::CreateCustomChannel(options.target, grpc::InsecureChannelCredentials(),
-                                               ChannelArgumentsFor(options)),
-                     options.timeout, options.caller);
+  const auto credentials = CredentialsFor(options);
+  if (!credentials.ok()) return credentials.status();
+  auto token_file = OpenTokenFile(options);
+  if (!token_file.ok()) return token_file.status();
+  auto connection = ConnectOver(
+      grpc::CreateCustomChannel(options.target, *credentials, ChannelArgumentsFor(options)),
+      options.timeout, options.caller);
+  if (!connection.ok()) return connection;
+  connection->max_attempts = options.max_attempts;
+  connection->lists_several_servers = CountServers(options.target) == ServerCount::kSeveral;
+  connection->token_file = *std::move(token_file);
+  return connection;
 }
 
 absl::StatusOr<Connection> ConnectOver(std::shared_ptr<grpc::ChannelInterface> channel,
@@ -99,6 +144,17 @@ absl::StatusOr<Connection> ConnectOver(std::shared_ptr<grpc::ChannelInterface> c
 
 void Prepare(const Connection& connection, grpc::ClientContext& context) {
   context.AddMetadata("boltzmann-caller", connection.caller);
+  if (connection.token_file == nullptr) return;
+  context.AddMetadata("authorization", absl::StrCat("Bearer ", connection.token_file->Get()));
+}
+
+absl::Status StatusOf(const Connection& connection, const grpc::Status& status) {
+  const absl::Status ended = ToAbslStatus(status);
+  if (connection.token_file == nullptr || !absl::IsUnauthenticated(ended)) return ended;
+  const absl::Status read = connection.token_file->status();
+  if (read.ok()) return ended;
+  return absl::UnauthenticatedError(absl::StrCat(
+      ended.message(), "\n(the token that was sent may be an old one: ", read.message(), ")"));
 }
 
 }  // namespace boltzmann::client

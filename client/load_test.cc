@@ -43,9 +43,12 @@ double Microseconds(const google::protobuf::Duration& time) {
   return 1e6 * static_cast<double>(time.seconds()) + 1e-3 * static_cast<double>(time.nanos());
 }
 
-// The means of the calls that were answered in between; nothing if there are none.
-std::optional<ServerTime> ServerTimeBetween(const v1::Counters& before, const v1::Counters& after) {
-  if (!after.has_computed_time() || after.answered_count() <= before.answered_count()) {
+// The means of the calls that were answered in between; nothing if there are none, or fewer than
+// `call_count`: then the counters were those of different servers, or of one of several.
+std::optional<ServerTime> ServerTimeBetween(const v1::Counters& before, const v1::Counters& after,
+                                            uint64_t call_count) {
+  if (!after.has_computed_time() || after.answered_count() <= before.answered_count() ||
+      after.answered_count() - before.answered_count() < call_count) {
     return std::nullopt;
   }
   const double calls = static_cast<double>(after.answered_count() - before.answered_count());
@@ -141,6 +144,7 @@ class LoadTest {
 };
 
 std::optional<v1::Counters> LoadTest::ReadCounters() const {
+  if (clients_.front().connection().lists_several_servers) return std::nullopt;
   const auto info = clients_.front().GetServerInfo();
   if (!info.ok()) return std::nullopt;
   return info->counters();
@@ -250,7 +254,9 @@ bool LoadTest::RunStep(int concurrency, std::optional<double> rate) {
         100 * busy));
   }
   const auto after = result_.aborted.empty() ? ReadCounters() : std::nullopt;
-  if (before && after) step.server = ServerTimeBetween(*before, *after);
+  if (before && after) {
+    step.server = ServerTimeBetween(*before, *after, step.call_count);
+  }
   result_.steps.push_back(std::move(step));
   return Meets(result_.steps.back(), options_.objectives);
 }

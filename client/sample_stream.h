@@ -28,6 +28,11 @@ namespace boltzmann::client {
 // stream, after which it is broken(): nothing more is sent or received, what was in flight is lost,
 // and the caller opens another.
 //
+// A stream stays with one server. If that is killed, drains or is lost on the way, the stream
+// breaks with UNAVAILABLE (CANCELLED, if the server has cut it off), and nothing is sent again:
+// with several servers Open() gives one on another, to which the caller sends what has no reply
+// yet. With the same seeds and positions the answers are the same bits.
+//
 // Waiting: no method waits for longer than the client's timeout. What passes it breaks the stream.
 // Threads: one thread may Send() while another calls Receive(). Open, Close and the destructor:
 // nothing else at the same time.

@@ -55,6 +55,11 @@ absl::StatusOr<SharedRegion::Registered> SharedRegion::Register(const Client& cl
 absl::StatusOr<std::unique_ptr<SharedRegion>> SharedRegion::Create(const Client& client,
                                                                    const RegionOptions& options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  if (client.connection().lists_several_servers) {
+    return absl::InvalidArgumentError(
+        "target: lists several servers, and memory is shared with one: make a client of that one's "
+        "address alone");
+  }
   absl::StatusOr<Registered> registered = Register(client, options);
   if (!registered.ok()) return registered.status();
   return absl::WrapUnique(new SharedRegion(client, options, *std::move(registered)));

@@ -44,6 +44,9 @@ struct RegionOptions {
 // The file has a name that nobody can guess, and only until it is registered, so that a caller that
 // is killed leaves nothing behind. It has no holes: writing to it never fails for want of memory.
 //
+// One server knows it, so that the client must be of one: of a list of addresses it is refused, and
+// with a name that stands for several, calls that reach another end with NOT_FOUND.
+//
 // A server that was restarted has forgotten the region. Then calls that name it end with NOT_FOUND,
 // status() says the same within a third of the lease, and Reregister() puts it right.
 //
@@ -51,9 +54,10 @@ struct RegionOptions {
 // order.
 class SharedRegion {
  public:
-  // Makes the file and registers it. INVALID_ARGUMENT for an option, RESOURCE_EXHAUSTED if the
-  // directory's file system is full, else the error of a system call, or the server's as in
-  // RegionService. Costs a page fault for each 4 KiB: make regions once, not for each call.
+  // Makes the file and registers it. INVALID_ARGUMENT for an option or a client of several
+  // servers, RESOURCE_EXHAUSTED if the directory's file system is full, else the error of a system
+  // call, or the server's as in RegionService. Costs a page fault for each 4 KiB: make regions
+  // once, not for each call.
   static absl::StatusOr<std::unique_ptr<SharedRegion>> Create(const Client& client,
                                                               const RegionOptions& options);
 

@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "client/call_error.h"
 
 namespace boltzmann::client {
 namespace {
@@ -14,10 +13,10 @@ constexpr char kMethod[] = "/boltzmann.v1.SamplerService/StreamSample";
 
 }  // namespace
 
-StreamCall::StreamCall(const Connection& connection) {
-  Prepare(connection, context_);
+StreamCall::StreamCall(const Connection& connection) : connection_(connection) {
+  Prepare(connection_, context_);
   stream_ =
-      grpc::TemplatedGenericStub<grpc::ByteBuffer, v1::StreamSampleResponse>(connection.channel)
+      grpc::TemplatedGenericStub<grpc::ByteBuffer, v1::StreamSampleResponse>(connection_.channel)
           .PrepareCall(&context_, kMethod, &operations_.completions());
 }
 
@@ -66,7 +65,7 @@ absl::Status StreamCall::Finish(absl::Time deadline) {
   Complete(finish_, deadline, "the stream did not end");
   finished_ = true;
   MutexLock lock(mutex_);
-  return cancelled_.ok() ? ToAbslStatus(grpc_status_) : cancelled_;
+  return cancelled_.ok() ? StatusOf(connection_, grpc_status_) : cancelled_;
 }
 
 bool StreamCall::Complete(Operation& operation, absl::Time deadline, const char* what) {

@@ -58,6 +58,7 @@ class StreamCall {
   // Waits until a step has completed, if need be by cancelling the call.
   bool Complete(Operation& operation, absl::Time deadline, const char* what);
 
+  const Connection connection_;
   OperationQueue operations_;
   Operation start_, write_, read_, finish_;
   grpc::ClientContext context_;

@@ -60,9 +60,11 @@ void TuneSockets(grpc::ServerBuilder& builder) {
 
 void BoundConnections(const Limits& limits, grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+  // Besides what may wait, a call that runs, and the health of clients with several servers, who
+  // watch it for as long as they are connected.
   builder.AddChannelArgument(
       GRPC_ARG_MAX_CONCURRENT_STREAMS,
-      static_cast<int>(limits.max_calls_waiting + limits.max_streams + 1));
+      static_cast<int>(limits.max_calls_waiting + limits.max_streams + 2));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
                              static_cast<int>(limits.max_connection_age.count()));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, Ms(kMaxIdle));

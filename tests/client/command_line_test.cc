@@ -41,7 +41,7 @@ TEST(CommandLine, PrintsACommandsFlagsAndNoOthers) {
   const CommandResult result = RunCommand({"help", "generate"});
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.out, HasSubstr("--corpus"));
-  EXPECT_THAT(result.out, HasSubstr("Default:\n      127.0.0.1:50051.\n"));
+  EXPECT_THAT(result.out, HasSubstr("Default: 127.0.0.1:50051.\n"));
   EXPECT_THAT(result.out, Not(HasSubstr("--logits")));
   EXPECT_EQ(RunCommand({"generate", "--help"}).out, result.out);
 }

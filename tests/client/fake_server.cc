@@ -6,12 +6,22 @@
 
 namespace boltzmann::test {
 
+namespace {
+
+// Of a call's metadata; empty if it has none of this name.
+std::string MetadataOf(const grpc::ServerContext& context, const char* name) {
+  const auto found = context.client_metadata().find(name);
+  if (found == context.client_metadata().end()) return "";
+  return std::string(found->second.data(), found->second.size());
+}
+
+}  // namespace
+
 void FakeService::Keep(const grpc::ServerContext& context) {
-  const auto caller = context.client_metadata().find("boltzmann-caller");
-  const bool is_named = caller != context.client_metadata().end();
   std::lock_guard<std::mutex> lock(mutex_);
   deadlines_.push_back(context.deadline());
-  callers_.push_back(is_named ? std::string(caller->second.data(), caller->second.size()) : "");
+  callers_.push_back(MetadataOf(context, "boltzmann-caller"));
+  authorizations_.push_back(MetadataOf(context, "authorization"));
 }
 
 grpc::Status FakeService::StreamSample(

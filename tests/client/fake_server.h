@@ -57,7 +57,7 @@ grpc::Status DescribeEveryRow(grpc::ServerContext& context, const v1::DescribeRe
 grpc::Status AcceptEveryDraft(grpc::ServerContext& context, const v1::VerifyRequest& request,
                               v1::VerifyResponse& response);
 
-// Answers as it is told, and keeps every request, deadline and caller that it saw.
+// Answers as it is told, and keeps every request, deadline, caller and token that it saw.
 class FakeService : public v1::SamplerService::Service {
  public:
   using Answer = FakeMethod<v1::SampleRequest, v1::SampleResponse>::Answer;
@@ -120,6 +120,12 @@ class FakeService : public v1::SamplerService::Service {
     return callers_;
   }
 
+  // The values of `authorization`; empty for a call without.
+  std::vector<std::string> authorizations() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return authorizations_;
+  }
+
   FakeMethod<v1::ScoreRequest, v1::ScoreResponse> score{ScoreEveryRow};
   FakeMethod<v1::VerifyRequest, v1::VerifyResponse> verify{AcceptEveryDraft};
   FakeMethod<v1::DescribeRequest, v1::DescribeResponse> describe{DescribeEveryRow};
@@ -131,14 +137,18 @@ class FakeService : public v1::SamplerService::Service {
   std::mutex mutex_;
   std::vector<std::chrono::system_clock::time_point> deadlines_;
   std::vector<std::string> callers_;
+  std::vector<std::string> authorizations_;
 };
 
 class FakeServer {
  public:
-  explicit FakeServer(FakeService::Answer answer) : service_(std::move(answer)) {
+  explicit FakeServer(FakeService::Answer answer,
+                      const std::shared_ptr<grpc::ServerCredentials>& credentials =
+                          grpc::InsecureServerCredentials())
+      : service_(std::move(answer)) {
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(-1);
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+    builder.AddListeningPort("127.0.0.1:0", credentials, &port_);
     builder.RegisterService(&service_);
     builder.RegisterService(&regions_);
     server_ = builder.BuildAndStart();

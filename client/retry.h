@@ -1,0 +1,30 @@
+// Whether and when a unary call is tried again.
+#ifndef BOLTZMANN_CLIENT_RETRY_H_
+#define BOLTZMANN_CLIENT_RETRY_H_
+
+#include <optional>
+
+#include "absl/time/time.h"
+
+namespace grpc {
+class ClientContext;
+class Status;
+}  // namespace grpc
+
+namespace boltzmann::client {
+
+// How long to wait after the attempt with this number (from 1) has failed; nothing if another is of
+// no use. UNAVAILABLE and RESOURCE_EXHAUSTED are tried again: after the pause that the server asks
+// for in the metadata `grpc-retry-pushback-ms`, not at all if that is negative, and without it
+// after a random pause, below 50 ms at first and twice that each time, up to 1 s.
+//
+// gRPC's own retries leave out what breaks once the first byte of an answer has come, as of a
+// server that is killed while it sends a long one. Calls here are free of effects and have their
+// seeds with them, or are of the kind that may be repeated (regions): they are tried again then
+// too. `context` is that of the attempt. Any thread.
+std::optional<absl::Duration> PauseBeforeRetry(int attempt, const grpc::Status& status,
+                                               const grpc::ClientContext& context);
+
+}  // namespace boltzmann::client
+
+#endif  // BOLTZMANN_CLIENT_RETRY_H_
