@@ -24,11 +24,11 @@ namespace boltzmann::server {
 struct AccessOptions {
   // A file of bearer tokens, one a line; what begins with # is none. A call then needs the metadata
   // `authorization: Bearer TOKEN` with one of them. Empty: no call does.
-  std::string token_file;
+  std::string token_file = "";
 
   // Of callers with a certificate, those who may call: a DNS or URI name of theirs, or, if they have
   // neither, their common name. Empty: everybody whose certificate is good.
-  std::vector<std::string> allowed_clients;
+  std::vector<std::string> allowed_clients = {};
 };
 
 // Says of each call whether it may be made. Calls from within the process may. Thread-safe.

@@ -20,7 +20,7 @@ namespace boltzmann::server {
 struct RegionOptions {
   // The one directory in which regions may lie, as a rule on a tmpfs. Whoever may make files in it
   // may have them read. Empty: no shared memory.
-  std::string directory;
+  std::string directory = "";
 
   uint32_t max_regions = 256;           // at a time; at most half of them are one caller's
   uint64_t max_region_bytes = 1 << 30;  // of one

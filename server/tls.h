@@ -20,11 +20,11 @@ namespace boltzmann::server {
 
 // Files of PEM.
 struct TlsOptions {
-  std::string cert_file;  // the server's certificate, then those that vouch for it. Empty: no TLS
-  std::string key_file;   // its private key
+  std::string cert_file = "";  // the server's certificate, then those that vouch for it. Empty: no TLS
+  std::string key_file = "";   // its private key
 
   // Who signs callers' certificates: then a caller needs one. Empty: callers need none.
-  std::string client_ca_file;
+  std::string client_ca_file = "";
 
   bool on() const { return !cert_file.empty(); }
 };

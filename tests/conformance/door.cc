@@ -43,7 +43,12 @@ Door OpenCore(int worker_count) {
           .describe = CoreMethod<v1::DescribeRequest, v1::DescribeResponse>(engine)};
 }
 
-std::shared_ptr<server::Server> StartServer(const server::ServerOptions& options) {
+std::shared_ptr<server::Server> StartServer(const std::string& listen, int worker_count,
+                                            const std::string& shared_memory = "") {
+  server::ServerOptions options;
+  options.listen = {listen};
+  options.worker_count = worker_count;
+  options.shared_memory.directory = shared_memory;
   auto server = server::Server::Start(options);
   if (!server.ok()) {
     ADD_FAILURE() << server.status();
@@ -63,19 +68,19 @@ Door Caller(std::shared_ptr<server::Server> server, absl::StatusOr<client::Clien
 }
 
 Door OpenInProcess(int worker_count) {
-  const auto server = StartServer({.listen = {"127.0.0.1:0"}, .worker_count = worker_count});
+  const auto server = StartServer("127.0.0.1:0", worker_count);
   return Caller(server, client::Client::Create(server->TEST_InProcessChannel(), kTimeout));
 }
 
 Door OpenSocket(const std::string& listen, int worker_count) {
-  const auto server = StartServer({.listen = {listen}, .worker_count = worker_count});
+  const auto server = StartServer(listen, worker_count);
   const std::string& target = server->addresses().front();
   return Caller(server, client::Client::Create({.target = target, .timeout = kTimeout}));
 }
 
 // One stream for all calls of Sample.
 Door OpenStream(int worker_count) {
-  const auto server = StartServer({.listen = {"127.0.0.1:0"}, .worker_count = worker_count});
+  const auto server = StartServer("127.0.0.1:0", worker_count);
   const auto caller =
       client::Client::Create({.target = server->addresses().front(), .timeout = kTimeout});
   auto stream = client::SampleStream::Open(caller.value());
@@ -130,9 +135,7 @@ Method<Request, Response> Sharing(client::Client caller, std::string directory,
 Door OpenSharedMemory(int worker_count) {
   static const TemporaryDirectory kDirectory;
   const std::string& directory = kDirectory.path();
-  const auto server = StartServer({.listen = {"127.0.0.1:0"},
-                                   .worker_count = worker_count,
-                                   .shared_memory = {.directory = directory}});
+  const auto server = StartServer("127.0.0.1:0", worker_count, directory);
   const auto caller =
       client::Client::Create({.target = server->addresses().front(), .timeout = kTimeout});
   Door door = Caller(server, caller);
