@@ -20,9 +20,10 @@ namespace boltzmann::client {
 // Failure: the gRPC status code, and a message that lists every violation that the server found,
 // one a line (see call_error.h). Only UNAVAILABLE, RESOURCE_EXHAUSTED and CANCELLED are tried
 // again, by another server if there are several: a call whose server is killed or drains is not
-// lost (see retry.h). Cost: a request is serialised once, which copies its logits; those of a
-// Payload are not copied, and those in shared memory (see shared_ring.h) are not sent. Copies of a
-// client share its connection.
+// lost (see retry.h).
+// Cost: a request is serialised once, which copies its logits; those of a Payload are not copied,
+// and those in shared memory (see shared_ring.h) are not sent. Copies of a client share its
+// connection.
 class Client {
  public:
   // A client with a channel of its own, with TLS if `tls_ca_file` is given, and never through an

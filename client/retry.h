@@ -23,8 +23,8 @@ namespace boltzmann::client {
 // shutdown.
 //
 // gRPC's own retries leave out what breaks once the first byte of an answer has come, as of a
-// server that is killed while it sends a long one. Calls here are free of effects and have their
-// seeds with them, or are of the kind that may be repeated (regions): they are tried again then
+// server that is killed while it sends a long one. No call here does harm if it is made
+// twice, and with its seeds in the request its answer is the same bits: they are tried again then
 // too. `context` is that of the attempt. Any thread.
 std::optional<absl::Duration> PauseBeforeRetry(int attempt, const grpc::Status& status,
                                                const grpc::ClientContext& context);
