@@ -18,10 +18,11 @@ namespace boltzmann::client {
 //
 // Threads: any thread may call any method at any time; calls run side by side on one connection.
 // Failure: the gRPC status code, and a message that lists every violation that the server found,
-// one a line (see call_error.h). Only UNAVAILABLE and RESOURCE_EXHAUSTED are tried again, by
-// another server if there are several: a call whose server is killed or drains is not lost (see
-// retry.h). Cost: a request is serialised once, which copies its logits; those of a Payload are not
-// copied, and those in shared memory (see shared_ring.h) are not sent. Copies of a client share its
+// one a line (see call_error.h). Only UNAVAILABLE, RESOURCE_EXHAUSTED and CANCELLED are tried
+// again, by another server if there are several: a call whose server is killed or drains is not
+// lost (see retry.h).
+// Cost: a request is serialised once, which copies its logits; those of a Payload are not copied,
+// and those in shared memory (see shared_ring.h) are not sent. Copies of a client share its
 // connection.
 class Client {
  public:

@@ -30,9 +30,10 @@ struct ClientOptions {
   // without a deadline. Raise it for very large batches.
   absl::Duration timeout = absl::Seconds(10);
 
-  // How many times a call is tried while the answer is UNAVAILABLE, or RESOURCE_EXHAUSTED where a
-  // retry can help. From 1, no retry, to 5, which is gRPC's own limit for streams. The pauses are
-  // what the server asks for, else random, below 50 ms at first and twice that each time.
+  // How many times a call is tried while the answer is UNAVAILABLE, or CANCELLED by the server, or
+  // RESOURCE_EXHAUSTED where a retry can help. From 1, no retry, to 5, which is gRPC's own limit
+  // for streams. The pauses are what the server asks for, else random, below 50 ms at first and
+  // twice that each time.
   int max_attempts = 3;
 
   // Whether the client has a connection that it shares with no other. Clients of one target share

@@ -18,8 +18,14 @@ constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
 constexpr absl::Duration kLongestPause = absl::Seconds(1);
 
 bool MayBeTriedAgain(const grpc::Status& status) {
-  return status.error_code() == grpc::UNAVAILABLE ||
-         status.error_code() == grpc::RESOURCE_EXHAUSTED;
+  switch (status.error_code()) {
+    case grpc::UNAVAILABLE:
+    case grpc::RESOURCE_EXHAUSTED:
+    case grpc::CANCELLED:
+      return true;
+    default:
+      return false;
+  }
 }
 
 // Random, so that callers whom a server has turned away together do not come back together.

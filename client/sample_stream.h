@@ -40,8 +40,8 @@ namespace boltzmann::client {
 class SampleStream {
  public:
   // Opens a stream over the client's connection. Whatever gRPC says if there is no server, or if it
-  // has Limits.max_streams of them already. A stream is tried again as calls are, until its first
-  // reply.
+  // has Limits.max_streams of them already. After UNAVAILABLE and RESOURCE_EXHAUSTED a stream is
+  // tried again by itself, until its first reply.
   static absl::StatusOr<std::unique_ptr<SampleStream>> Open(const Client& client);
 
   // Cancels what is in flight. Waits for no server.
