@@ -2,6 +2,7 @@
 #include "server/listener.h"
 
 #include <arpa/inet.h>
+#include <httplib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,7 +15,6 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "httplib.h"
 #include "tests/process.h"
 #include "tests/server/heavy.h"
 

@@ -1,5 +1,6 @@
 // Who may call, and what stands between callers and the server: TLS, certificates, tokens.
 #include <arpa/inet.h>
+#include <httplib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,7 +18,6 @@
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "gtest/gtest.h"
-#include "httplib.h"
 #include "server/address.h"
 #include "tests/certificates.h"
 #include "tests/conformance/door.h"
