@@ -187,9 +187,10 @@ absl::Status Listener::Start(uint32_t max_connections, Take take) {
   const rlim_t needed = static_cast<rlim_t>(max_descriptor_) + kOtherDescriptors;
   if (absl::Status status = AllowDescriptors(needed, max_connections); !status.ok()) return status;
   take_ = std::move(take);
-  for (const Socket& socket : sockets_) {
-    if (listen(socket.fd, kBacklog) != 0)
-      return absl::UnavailableError(absl::StrCat("cannot listen: ", std::strerror(errno)));
+  for (size_t i = 0; i < sockets_.size(); ++i) {
+    if (listen(sockets_[i].fd, kBacklog) == 0) continue;
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", names_[i], ": ", std::strerror(errno)));
   }
   thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();
