@@ -211,10 +211,14 @@ class RawConnection {
     to.sin_port = htons(static_cast<uint16_t>(address->port));
     inet_pton(AF_INET, address->host.c_str(), &to.sin_addr);
     EXPECT_EQ(connect(socket_, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
-    EXPECT_EQ(send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL), ssize_t(bytes.size()));
+    Send(bytes);
   }
   RawConnection(const RawConnection&) = delete;
   ~RawConnection() { close(socket_); }
+
+  void Send(const std::string& bytes) const {
+    EXPECT_EQ(send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL), ssize_t(bytes.size()));
+  }
 
   // Whether the server has hung up by `end`.
   bool IsClosedBy(steady_clock::time_point end) const {
@@ -302,6 +306,21 @@ TEST(Headers, ThatAreWrongAndTooManyDoNotEndTheServer) {
       EXPECT_TRUE(Sample(*server, {}).ok()) << bad.first << " " << size;
     }
   }
+}
+
+// Slow loris: connections that have said hello, and then drip the headers of a call for ever.
+TEST(Headers, ThatNeverEndDoNotHoldUpOthers) {
+  const auto server = StartServer();
+  const std::string& address = server->addresses().front();
+  std::string call = CallWith({{":method", "POST"}, {"big", std::string(100, 'a')}});
+  call.resize(call.size() - 50);
+  std::vector<std::unique_ptr<RawConnection>> drips;
+  for (int i = 0; i < 100; ++i) drips.push_back(std::make_unique<RawConnection>(address, call));
+  for (int round = 0; round < 10; ++round) {
+    for (const auto& drip : drips) drip->Send("a");
+    EXPECT_TRUE(Sample(*server, {}).ok()) << round;
+  }
+  EXPECT_TRUE(server->Drain(seconds(10)).ok());
 }
 
 TEST(Listen, BeyondLoopbackNeedsTlsAndToKnowItsCallersUnlessToldOtherwise) {
