@@ -289,8 +289,9 @@ class Running(unittest.TestCase):
         return re.sub(r"(^|[:=])/(run|shared|etc)/", rf"\1{self.place.name}/\2/", text)
 
     def environment(self, flags):
-        """The server's settings, as variables."""
-        return {"BOLTZMANN_" + name.upper(): self.local(v) for name, v in flags.items()}
+        """The server's settings, as variables, and none but these."""
+        others = {k: v for k, v in os.environ.items() if not k.startswith("BOLTZMANN_")}
+        return others | {"BOLTZMANN_" + name.upper(): self.local(v) for name, v in flags.items()}
 
     def start(self, flags):
         """Starts the server, and waits until it serves."""
