@@ -207,7 +207,7 @@ class Server::Running {
     builder.RegisterService(&region_service_);
     builder.RegisterCallbackGenericService(&row_methods_);
     builder.SetMaxReceiveMessageSize(limits_.max_message_bytes);
-    TuneSockets(builder);
+    TuneSockets(tls_ != nullptr, builder);
     BoundConnections(limits_, builder);
     if (access_->asks()) LeavePluginsOut(builder);
   }

@@ -15,8 +15,8 @@ namespace boltzmann::server {
 // unmapping it for each costs more than receiving it. For the whole process; call it first.
 void KeepMemory();
 
-// Has a large request read in few, large slices.
-void TuneSockets(grpc::ServerBuilder& builder);
+// Has a large request read in few, large slices: smaller ones if connections have TLS.
+void TuneSockets(bool tls, grpc::ServerBuilder& builder);
 
 // Bounds what connections may take, however their callers behave: time, headers, streams.
 void BoundConnections(const Limits& limits, grpc::ServerBuilder& builder);

@@ -87,7 +87,7 @@ int RunSink(const std::vector<std::string>& addresses) {
   grpc::ServerBuilder builder;
   builder.RegisterService(&sink);
   builder.SetMaxReceiveMessageSize(-1);
-  server::TuneSockets(builder);
+  server::TuneSockets(false, builder);
   for (const std::string& address : addresses) {
     builder.AddListeningPort(address, grpc::InsecureServerCredentials());
   }
