@@ -45,7 +45,7 @@ for _ in {1..300}; do
   sleep .1
 done
 source <(block 2) >output
-grep '^The program ' output
+grep '^The program' output
 grep '^boltzmann_build_info' output
 kill %1
 wait %1
