@@ -19,7 +19,7 @@ def openssl(directory, *arguments):
 
 @pytest.fixture(scope="session")
 def certificates(program, tmp_path_factory):
-    """A directory with ca.pem, and PEM files of the server (for localhost) and of a client."""
+    """A directory with ca.pem, and PEM files of the server (for 127.0.0.1) and of a client."""
     known = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=60)
     if "--tls_cert_file" not in known.stdout + known.stderr:
         pytest.skip("this server has no --tls_cert_file")
@@ -29,7 +29,7 @@ def certificates(program, tmp_path_factory):
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     openssl(directory, "req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
             "-subj", "/CN=test CA")
-    for name, alternative in (("server", "DNS:localhost"), ("client", "URI:spiffe://test/engine")):
+    for name, alternative in (("server", "IP:127.0.0.1,DNS:sampler.example"), ("client", "URI:spiffe://test/engine")):
         openssl(directory, "req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr",
                 "-subj", f"/CN={name}")
         (directory / "extensions").write_text(f"subjectAltName={alternative}\n")
@@ -44,21 +44,17 @@ def server_flags(certificates):
             f"--tls_key_file={certificates}/server.key"]
 
 
-def localhost(server):
-    return "localhost:" + server.targets[0].rsplit(":", 1)[1]
-
-
 def test_tls(start_server, certificates):
     server = start_server(*server_flags(certificates))
     ca = certificates / "ca.pem"
-    with boltzmann.Client(localhost(server), tls_ca=ca, timeout=30) as client:
+    with boltzmann.Client(server.targets[0], tls_ca=ca, timeout=30) as client:
         assert client.sample(ROW).row_errors == ()
-    by_address = localhost(server).replace("localhost", "127.0.0.1")
-    with boltzmann.Client(by_address, tls_ca=ca, tls_server_name="localhost", timeout=30) as client:
+    name = "sampler.example"
+    with boltzmann.Client(server.targets[0], tls_ca=ca, tls_server_name=name, timeout=30) as client:
         assert client.sample(ROW).row_errors == ()
 
     async def asynchronously():
-        async with boltzmann.AsyncClient(localhost(server), tls_ca=ca, timeout=30) as client:
+        async with boltzmann.AsyncClient(server.targets[0], tls_ca=ca, timeout=30) as client:
             return await client.sample(ROW)
 
     assert asyncio.run(asynchronously()).row_errors == ()
@@ -66,12 +62,12 @@ def test_tls(start_server, certificates):
 
 def test_tls_refuses_plain_callers_and_strangers(start_server, certificates, tmp_path):
     server = start_server(*server_flags(certificates))
-    with boltzmann.Client(localhost(server), timeout=5) as client:
+    with boltzmann.Client(server.targets[0], timeout=5) as client:
         with pytest.raises(boltzmann.CallError):
             client.sample(ROW)
     openssl(tmp_path, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
             "-nodes", "-keyout", "other.key", "-out", "other.pem", "-days", "2", "-subj", "/CN=x")
-    with boltzmann.Client(localhost(server), tls_ca=tmp_path / "other.pem", timeout=5) as client:
+    with boltzmann.Client(server.targets[0], tls_ca=tmp_path / "other.pem", timeout=5) as client:
         with pytest.raises(boltzmann.CallError):
             client.sample(ROW)
 
@@ -81,10 +77,10 @@ def test_the_server_can_want_a_certificate(start_server, certificates):
                           f"--tls_client_ca_file={certificates}/ca.pem",
                           "--tls_allowed_clients=spiffe://test/engine")
     own = dict(tls_cert=certificates / "client.pem", tls_key=certificates / "client.key")
-    with boltzmann.Client(localhost(server), tls_ca=certificates / "ca.pem", timeout=30,
+    with boltzmann.Client(server.targets[0], tls_ca=certificates / "ca.pem", timeout=30,
                           **own) as client:
         assert client.sample(ROW).row_errors == ()
-    with boltzmann.Client(localhost(server), tls_ca=certificates / "ca.pem", timeout=5) as client:
+    with boltzmann.Client(server.targets[0], tls_ca=certificates / "ca.pem", timeout=5) as client:
         with pytest.raises(boltzmann.CallError):
             client.sample(ROW)
 
@@ -96,12 +92,12 @@ def test_the_server_can_want_a_token(start_server, certificates, directory):
     ca = certificates / "ca.pem"
     for options in (dict(token="secret"), dict(token_file=directory / "mine")):
         (directory / "mine").write_text("other")
-        with boltzmann.Client(localhost(server), tls_ca=ca, timeout=30, **options) as client:
+        with boltzmann.Client(server.targets[0], tls_ca=ca, timeout=30, **options) as client:
             assert client.sample(ROW).row_errors == ()
             with client.stream() as stream:
                 assert stream.step(ROW).row_errors == ()
     for options in (dict(), dict(token="wrong")):
-        with boltzmann.Client(localhost(server), tls_ca=ca, timeout=30, **options) as client:
+        with boltzmann.Client(server.targets[0], tls_ca=ca, timeout=30, **options) as client:
             with pytest.raises(boltzmann.Unauthenticated):
                 client.sample(ROW)
             with client.stream() as stream, pytest.raises(boltzmann.Unauthenticated):
